@@ -1,0 +1,183 @@
+#include "base/log.h"
+
+#include "base/clock.h"
+#include "base/escape.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <syslog.h>
+#include <unistd.h>
+
+static struct log_settings current = { LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, LOG_TO_STDERR };
+static char process_name[32] = "postern";
+
+static const char *const level_names[] = { "debug", "info", "warning", "error" };
+
+void log_setup(struct log_settings settings)
+{
+    current = settings;
+    if (settings.sink == LOG_TO_SYSLOG)
+        openlog("postern", LOG_PID | LOG_NDELAY, LOG_MAIL);
+}
+
+void log_name(const char *process)
+{
+    snprintf(process_name, sizeof process_name, "%s", process);
+}
+
+static bool needs_quotes(struct slice s)
+{
+    if (s.len == 0)
+        return true;
+    for (size_t i = 0; i < s.len; i++)
+        if (s.at[i] <= ' ' || s.at[i] >= 0x7f || s.at[i] == '"' || s.at[i] == '=' || s.at[i] == '\\')
+            return true;
+    return false;
+}
+
+static void render_logfmt(struct buf *out, struct slice value)
+{
+    char escaped[1200];
+
+    if (!needs_quotes(value)) {
+        buf_add(out, value);
+        return;
+    }
+    escape_line(value, escaped, sizeof escaped);
+    buf_byte(out, '"');
+    for (const char *c = escaped; *c; c++) {
+        if (*c == '"')
+            buf_byte(out, '\\');
+        buf_byte(out, *c);
+    }
+    buf_byte(out, '"');
+}
+
+/* A pair that does not fit is left out whole, so that a line always parses.
+ * Room is kept for what log_end adds: a closing brace and a newline. */
+static void put_pair(struct log_line *l, const char *key, struct slice rendered)
+{
+    bool json = current.format == LOG_FORMAT_JSON;
+    bool first = l->len <= (json ? 1u : 0u);
+    size_t key_len = strlen(key);
+    char *at = l->text + l->len;
+
+    if (l->len + key_len + rendered.len + 8 > sizeof l->text)
+        return;
+    if (!first)
+        *at++ = json ? ',' : ' ';
+    if (json)
+        *at++ = '"';
+    at = mempcpy(at, key, key_len);
+    at = mempcpy(at, json ? "\":" : "=", json ? 2 : 1);
+    at = mempcpy(at, rendered.at, rendered.len);
+    l->len = (size_t)(at - l->text);
+}
+
+void log_slice(struct log_line *l, const char *key, struct slice value)
+{
+    auto_buf struct buf rendered = { 0 };
+
+    if (!l->wanted)
+        return;
+    buf_init(&rendered, 8192);
+    value = slice_first(value, 1200);
+    if (current.format == LOG_FORMAT_JSON)
+        escape_json(&rendered, value);
+    else
+        render_logfmt(&rendered, value);
+    put_pair(l, key, buf_slice(&rendered));
+}
+
+void log_text(struct log_line *l, const char *key, const char *value)
+{
+    if (value)
+        log_slice(l, key, slice_of(value));
+}
+
+void log_number(struct log_line *l, const char *key, int64_t value)
+{
+    char digits[24];
+
+    if (!l->wanted)
+        return;
+    snprintf(digits, sizeof digits, "%lld", (long long)value);
+    put_pair(l, key, slice_of(digits));
+}
+
+void log_truth(struct log_line *l, const char *key, bool value)
+{
+    if (l->wanted)
+        put_pair(l, key, value ? SLICE("true") : SLICE("false"));
+}
+
+void log_why(struct log_line *l, const struct error *why)
+{
+    if (!why || why->code == E_NONE)
+        return;
+    log_text(l, "code", error_name(why->code));
+    log_text(l, "why", why->text);
+}
+
+struct log_line log_begin(enum log_level level, const char *event)
+{
+    struct log_line l;
+    char now[CLOCK_TEXT_MAX];
+
+    l.level = level;
+    l.len = 0;
+    l.wanted = level >= current.least;
+    if (!l.wanted)
+        return l;
+    if (current.format == LOG_FORMAT_JSON)
+        l.text[l.len++] = '{';
+    if (current.sink != LOG_TO_SYSLOG)
+        log_text(&l, "time", clock_iso_date(clock_wall(), now));
+    log_text(&l, "level", level_names[level]);
+    log_text(&l, "process", process_name);
+    log_text(&l, "event", event);
+    return l;
+}
+
+static int syslog_priority(enum log_level level)
+{
+    switch (level) {
+    case LOG_LEVEL_DEBUG: return LOG_DEBUG;
+    case LOG_LEVEL_INFO: return LOG_INFO;
+    case LOG_LEVEL_WARNING: return LOG_WARNING;
+    default: return LOG_ERR;
+    }
+}
+
+void log_end(struct log_line *l)
+{
+    if (!l->wanted)
+        return;
+    if (current.format == LOG_FORMAT_JSON)
+        l->text[l->len++] = '}';
+    if (current.sink == LOG_TO_SYSLOG) {
+        syslog(syslog_priority(l->level), "%.*s", (int)l->len, l->text);
+    } else {
+        ssize_t written;
+
+        l->text[l->len++] = '\n';
+        written = write(STDERR_FILENO, l->text, l->len);
+        (void)written;      /* a log that cannot be written cannot be reported either */
+    }
+}
+
+void log_say(enum log_level level, const char *event, const struct error *why, const char *format, ...)
+{
+    struct log_line l = log_begin(level, event);
+    char text[1024];
+    va_list args;
+
+    if (!l.wanted)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_text(&l, "say", text);
+    log_why(&l, why);
+    log_end(&l);
+}

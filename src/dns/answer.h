@@ -1,0 +1,44 @@
+/* dns/answer.h - what a question to the DNS came to, with how far to trust it.
+ *
+ * The status is the one thing that DANE stands on (RFC 7672 2.1.1, spec
+ * DANE-001 to -006): an answer is secure, insecure, or it is an error, and
+ * "there is no such record" is an answer. A bogus answer is never shown as
+ * data, whatever the library found. */
+#ifndef DNS_ANSWER_H
+#define DNS_ANSWER_H
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/error.h"
+
+enum dns_type { DNS_A = 1, DNS_CNAME = 5, DNS_MX = 15, DNS_TXT = 16, DNS_AAAA = 28, DNS_SRV = 33, DNS_TLSA = 52 };
+
+enum dns_status {
+    DNS_FOUND,          /* at least one record */
+    DNS_NO_DATA,        /* the name exists, not with this type */
+    DNS_NO_NAME,        /* NXDOMAIN */
+    DNS_FAILED,         /* SERVFAIL, REFUSED, timeout, malformed, no trust anchor loaded */
+    DNS_BOGUS,          /* DNSSEC validation failed; no data */
+};
+
+struct dns_answer {
+    enum dns_status status;
+    bool secure;                /* validated from a trust anchor (for absence too); false for errors */
+    const char *canonical;      /* the name at the end of the CNAME chain, without final dot, lower case; the question when no CNAME */
+    bool aliased;               /* a CNAME was followed */
+    uint32_t ttl;               /* seconds; of the answer as a whole */
+    struct slice *records;      /* RDATA of each, wire format */
+    size_t count;
+    const char *why;            /* for DNS_FAILED and DNS_BOGUS: the resolver's own words; else "" */
+};
+
+const char *dns_status_name(const struct dns_answer *a);    /* "secure", "insecure", "bogus", "error" */
+const char *dns_type_name(enum dns_type type);
+
+/* A wire-format name (uncompressed, as in RDATA) as text: lower case, no final
+ * dot, "." for the root; bytes that are not letters, digits, hyphen or
+ * underscore as \DDD. `text` takes DNS_NAME_MAX. Says how long it was in `*used`. */
+enum { DNS_NAME_MAX = 1025 };
+bool dns_name_text(struct slice wire, char text[DNS_NAME_MAX], size_t *used) must_check;
+
+#endif

@@ -1,0 +1,33 @@
+/* net/socket.h - conns over TCP sockets, on fibers; dialling and listening. */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include "net/conn.h"
+
+/* Takes a connected socket (closed with the conn). On a fiber. */
+struct conn *socket_conn(int fd);
+
+/* --- dial ------------------------------------------------------------- */
+struct dial_settings {
+    time_ms connect_timeout;    /* for each address */
+    time_ms stagger;            /* next address after this long without an answer (RFC 8305 5: 250 ms) */
+    struct address local4, local6;      /* source addresses; zeroed for any */
+};
+/* Connect to the first address that answers, in the order given, starting the
+ * next after `stagger` or at once when one fails. `*used` says which. Waits.
+ * E_CONNECT with every address's own reason. */
+struct conn *dial(const struct address *addresses, size_t count, const struct dial_settings *s, size_t *used,
+                  struct error *why);
+
+/* --- listen ----------------------------------------------------------- */
+/* A listening socket: non-blocking, close-on-exec, SO_REUSEADDR, IPV6_V6ONLY. */
+int listen_on(const struct address *a, int backlog, struct error *why);
+
+struct listener;
+/* Calls `accepted` on the loop for each connection, which takes `fd`. Backs
+ * off for a second when out of descriptors instead of spinning. */
+struct listener *listener_new(int fd, void (*accepted)(void *owner, int fd, const struct address *peer), void *owner);
+void listener_pause(struct listener *l, bool paused);
+void listener_free(struct listener *l);     /* does not close the socket */
+
+#endif

@@ -1,0 +1,37 @@
+/* run/process.h - what a process does about itself and its children.
+ *
+ * Forking, giving up rights, and the limits of descriptors. Who is forked
+ * when is the master's business (serve/master.c). */
+#ifndef RUN_PROCESS_H
+#define RUN_PROCESS_H
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+/* The account to become; resolved before anything is confined. */
+struct account {
+    uid_t uid;
+    gid_t gid;
+    char name[64];
+};
+bool account_find(const char *name, struct account *out, struct error *why) must_check;
+
+/* For good: groups, gid, uid, no_new_privs, and not dumpable. Does nothing
+ * but the last two when we are not root. Checks that there is no way back. */
+bool process_drop_to(const struct account *account, struct error *why) must_check;
+
+/* In a fresh child: close every descriptor above stderr except `keep` (any
+ * order, -1 ignored), reset signals, name the process for ps ("postern: inbound 1"). */
+void process_begin_child(const char *title, const int *keep, size_t keep_count);
+
+/* Die with the parent: a worker never outlives a killed master. */
+void process_tie_to_parent(pid_t parent);
+
+/* Raise the soft limit of open files to the hard one; returns it. */
+size_t process_open_files_limit(void);
+
+/* "exited with status 3", "was killed by signal 9 (Killed)"; `text` takes 80 bytes. */
+const char *process_how_ended(int wait_status, char text[80]);
+
+#endif
