@@ -19,6 +19,13 @@
 
 #include <cmocka.h>
 #undef fail          /* ours, of base/error.h */
+#undef fail_msg
+#define fail_msg(...)                                                                       \
+    do {                                                                                    \
+        print_error(__VA_ARGS__);                                                           \
+        print_error("\n");                                                                  \
+        _fail(__FILE__, __LINE__);                                                          \
+    } while (0)
 
 void test_register(const char *name, void (*run)(void **state));
 

@@ -46,7 +46,8 @@ void *arena_take(struct arena *a, size_t size)
         a->failed = true;
         return NULL;
     }
-    size = (size + align - 1) / align * align;
+    if (size % align)
+        size += align - size % align;
     if (!block || size > block->size - block->used) {
         size_t room = size > BLOCK_BYTES ? size : BLOCK_BYTES;
 
@@ -87,9 +88,11 @@ struct slice arena_text(struct arena *a, const char *format, ...)
     va_start(args, format);
     len = vasprintf(&text, format, args);
     va_end(args);
-    if (len >= 0) {
-        made = arena_copy(a, slice(text, (size_t)len));
-        free(text);
+    if (len < 0) {
+        a->failed = true;
+        return made;
     }
+    made = arena_copy(a, slice(text, (size_t)len));
+    free(text);
     return made;
 }

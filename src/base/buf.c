@@ -41,12 +41,12 @@ char *buf_room(struct buf *b, size_t n)
         b->start = 0;
         b->end = held;
     }
-    if (n > b->capacity - b->end) {
+    if (n > b->capacity - b->end || !b->memory) {
         size_t wanted = b->capacity ? b->capacity : 64;
 
-        while (wanted < held + n)
+        while (wanted < held + n && wanted <= b->max / 2)
             wanted *= 2;
-        if (wanted > b->max)
+        if (wanted < held + n || wanted > b->max)
             wanted = b->max;
         b->memory = memory_grow(b->memory, wanted, 1);
         b->capacity = wanted;
@@ -86,15 +86,15 @@ void buf_vtext(struct buf *b, const char *format, va_list args)
 
     va_copy(again, args);
     len = vsnprintf(small, sizeof small, format, args);
-    if (len >= 0 && (size_t)len < sizeof small) {
+    if (len < 0 || (size_t)len > b->max - buf_len(b)) {
+        b->failed = true;
+    } else if ((size_t)len < sizeof small) {
         buf_add(b, slice(small, (size_t)len));
-    } else if (len >= 0) {
+    } else {
         auto_free char *text = memory_new((size_t)len + 1);
 
         vsnprintf(text, (size_t)len + 1, format, again);
         buf_add(b, slice(text, (size_t)len));
-    } else {
-        b->failed = true;
     }
     va_end(again);
 }
@@ -137,16 +137,18 @@ void buf_u32(struct buf *b, uint32_t v)
 
 void buf_u64(struct buf *b, uint64_t v)
 {
-    buf_u32(b, (uint32_t)(v >> 32));
-    buf_u32(b, (uint32_t)v);
+    const char bytes[] = { (char)(v >> 56), (char)(v >> 48), (char)(v >> 40), (char)(v >> 32),
+                           (char)(v >> 24), (char)(v >> 16), (char)(v >> 8), (char)v };
+
+    buf_add(b, slice(bytes, sizeof bytes));
 }
 
 void buf_block(struct buf *b, struct slice s)
 {
-    if (s.len > UINT32_MAX) {
+    if (s.len > UINT32_MAX)
         b->failed = true;
-        return;
+    else if (buf_room(b, sizeof(uint32_t) + s.len)) {       /* both or neither */
+        buf_u32(b, (uint32_t)s.len);
+        buf_add(b, s);
     }
-    buf_u32(b, (uint32_t)s.len);
-    buf_add(b, s);
 }

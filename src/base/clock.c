@@ -49,9 +49,14 @@ static const char days[7][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"
 static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 
+static int millisecond(time_ms wall)
+{
+    return (int)((wall % 1000 + 1000) % 1000);      /* counts upwards before 1970 too */
+}
+
 static struct tm utc(time_ms wall)
 {
-    time_t seconds = (time_t)(wall / 1000);
+    time_t seconds = (time_t)(wall / 1000 - (wall < 0 && wall % 1000 != 0));
     struct tm t;
 
     gmtime_r(&seconds, &t);
@@ -72,6 +77,6 @@ const char *clock_iso_date(time_ms wall, char *text)
     struct tm t = utc(wall);
 
     snprintf(text, CLOCK_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", t.tm_year + 1900, t.tm_mon + 1,
-             t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, (int)(wall % 1000));
+             t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, millisecond(wall));
     return text;
 }

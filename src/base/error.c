@@ -18,7 +18,7 @@ static const struct {
 #undef X
 };
 
-static void say(struct error *why, const char *format, va_list args)
+static printf_like(2, 0) void say(struct error *why, const char *format, va_list args)
 {
     char text[sizeof why->text];
 
@@ -69,7 +69,8 @@ bool blame(struct error *why, const char *format, ...)
     say(why, format, args);
     va_end(args);
     len = strlen(why->text);
-    snprintf(why->text + len, sizeof why->text - len, ": %s", inner);
+    if (inner[0])
+        snprintf(why->text + len, sizeof why->text - len, ": %s", inner);
     return false;
 }
 

@@ -1,5 +1,6 @@
 #include "base/escape.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 static size_t escape_byte(unsigned char c, char out[5])
@@ -22,6 +23,7 @@ const char *escape_line(struct slice s, char *text, size_t size)
 {
     size_t used = 0;
 
+    assert(size > 0);
     for (size_t i = 0; i < s.len; i++) {
         char one[5];
         size_t len = escape_byte((unsigned char)s.at[i], one);
@@ -53,12 +55,32 @@ static size_t utf8_length(struct slice s)
     return need;
 }
 
+/* A valid character of `n` bytes as its number. */
+static unsigned code_point(struct slice s, size_t n)
+{
+    static const unsigned char first_bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+    unsigned c = (unsigned char)s.at[0] & first_bits[n];
+
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | ((unsigned char)s.at[i] & 0x3f);
+    return c;
+}
+
+/* Characters that do something to a terminal or to a reader: C0 and C1
+ * controls (U+009B begins a terminal's command as ESC [ does), line and
+ * paragraph separators, and all that turn the direction of writing. */
+static bool acts(unsigned c)
+{
+    return c < ' ' || (c >= 0x7f && c <= 0x9f) || c == 0x061c || c == 0x200e || c == 0x200f ||
+           (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 void escape_json(struct buf *out, struct slice s)
 {
     buf_byte(out, '"');
     while (s.len) {
-        unsigned char c = (unsigned char)s.at[0];
         size_t n = utf8_length(s);
+        unsigned c = code_point(s, n);
 
         if (n == 0) {
             buf_add(out, SLICE("\xef\xbf\xbd"));
@@ -66,7 +88,7 @@ void escape_json(struct buf *out, struct slice s)
         } else if (c == '"' || c == '\\') {
             buf_byte(out, '\\');
             buf_byte(out, (char)c);
-        } else if (c < ' ' || c == 0x7f) {
+        } else if (acts(c)) {
             buf_text(out, "\\u%04x", c);
         } else {
             buf_add(out, slice_first(s, n));

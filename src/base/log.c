@@ -11,6 +11,12 @@
 static struct log_settings current = { LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, LOG_TO_STDERR };
 static char process_name[32] = "postern";
 
+enum {
+    VALUE_MAX = 512,        /* bytes of a value once it is escaped: no peer fills a line alone */
+    PUNCTUATION = 4,        /* of a pair: comma, quotes, colon */
+    TAIL = 16,              /* what log_end adds: cut=true, closing brace, newline */
+};
+
 static const char *const level_names[] = { "debug", "info", "warning", "error" };
 
 void log_setup(struct log_settings settings)
@@ -35,26 +41,27 @@ static bool needs_quotes(struct slice s)
     return false;
 }
 
-static void render_logfmt(struct buf *out, struct slice value)
+/* logfmt quotes as JSON does. */
+static void render(struct buf *out, struct slice value)
 {
-    char escaped[1200];
-
-    if (!needs_quotes(value)) {
+    buf_clear(out);
+    if (current.format == LOG_FORMAT_JSON || needs_quotes(value))
+        escape_json(out, value);
+    else
         buf_add(out, value);
-        return;
-    }
-    escape_line(value, escaped, sizeof escaped);
-    buf_byte(out, '"');
-    for (const char *c = escaped; *c; c++) {
-        if (*c == '"')
-            buf_byte(out, '\\');
-        buf_byte(out, *c);
-    }
-    buf_byte(out, '"');
 }
 
-/* A pair that does not fit is left out whole, so that a line always parses.
- * Room is kept for what log_end adds: a closing brace and a newline. */
+/* At most `n` bytes of `s`, not ending inside a character. */
+static size_t whole_characters(struct slice s, size_t n)
+{
+    if (n >= s.len)
+        return s.len;
+    while (n > 0 && ((unsigned char)s.at[n] & 0xc0) == 0x80)
+        n--;
+    return n;
+}
+
+/* A pair that does not fit is left out whole, so that a line always parses. */
 static void put_pair(struct log_line *l, const char *key, struct slice rendered)
 {
     bool json = current.format == LOG_FORMAT_JSON;
@@ -62,8 +69,10 @@ static void put_pair(struct log_line *l, const char *key, struct slice rendered)
     size_t key_len = strlen(key);
     char *at = l->text + l->len;
 
-    if (l->len + key_len + rendered.len + 8 > sizeof l->text)
+    if (l->len + key_len + rendered.len + PUNCTUATION > sizeof l->text - TAIL) {
+        l->cut = true;
         return;
+    }
     if (!first)
         *at++ = json ? ',' : ' ';
     if (json)
@@ -74,19 +83,36 @@ static void put_pair(struct log_line *l, const char *key, struct slice rendered)
     l->len = (size_t)(at - l->text);
 }
 
+/* `value` and three dots, inside its quotes when it has any. */
+static struct slice with_dots(struct slice value, char *text)
+{
+    bool quoted = slice_starts(value, SLICE("\""));
+    char *at = mempcpy(text, value.at, value.len - quoted);
+
+    at = mempcpy(at, "...\"", quoted ? 4 : 3);
+    return slice(text, (size_t)(at - text));
+}
+
 void log_slice(struct log_line *l, const char *key, struct slice value)
 {
     auto_buf struct buf rendered = { 0 };
+    char ended[VALUE_MAX + 4];
+    size_t shown = whole_characters(value, VALUE_MAX);
 
     if (!l->wanted)
         return;
-    buf_init(&rendered, 8192);
-    value = slice_first(value, 1200);
-    if (current.format == LOG_FORMAT_JSON)
-        escape_json(&rendered, value);
-    else
-        render_logfmt(&rendered, value);
-    put_pair(l, key, buf_slice(&rendered));
+    buf_init(&rendered, VALUE_MAX);
+    render(&rendered, slice_first(value, shown));
+    while (rendered.failed) {       /* escapes made it longer */
+        shown = whole_characters(value, shown * 3 / 4);
+        render(&rendered, slice_first(value, shown));
+    }
+    if (shown == value.len) {
+        put_pair(l, key, buf_slice(&rendered));
+    } else {
+        put_pair(l, key, with_dots(buf_slice(&rendered), ended));
+        l->cut = true;
+    }
 }
 
 void log_text(struct log_line *l, const char *key, const char *value)
@@ -126,6 +152,7 @@ struct log_line log_begin(enum log_level level, const char *event)
 
     l.level = level;
     l.len = 0;
+    l.cut = false;
     l.wanted = level >= current.least;
     if (!l.wanted)
         return l;
@@ -149,18 +176,31 @@ static int syslog_priority(enum log_level level)
     }
 }
 
+/* Into the room that put_pair keeps. */
+static void append(struct log_line *l, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(l->text + l->len, text, len);
+    l->len += len;
+}
+
 void log_end(struct log_line *l)
 {
+    bool json = current.format == LOG_FORMAT_JSON;
+
     if (!l->wanted)
         return;
-    if (current.format == LOG_FORMAT_JSON)
-        l->text[l->len++] = '}';
+    if (l->cut)
+        append(l, json ? ",\"cut\":true" : " cut=true");
+    if (json)
+        append(l, "}");
     if (current.sink == LOG_TO_SYSLOG) {
         syslog(syslog_priority(l->level), "%.*s", (int)l->len, l->text);
     } else {
         ssize_t written;
 
-        l->text[l->len++] = '\n';
+        append(l, "\n");
         written = write(STDERR_FILENO, l->text, l->len);
         (void)written;      /* a log that cannot be written cannot be reported either */
     }

@@ -7,7 +7,9 @@
  *
  * Every line has a time, a level, the process that speaks, and an event name
  * of dotted words that stays stable. Values are escaped, so that nothing a
- * peer says can forge a line. No secret is ever given to a log. */
+ * peer says can forge a line, and cut (they end in "..."), so that it cannot
+ * crowd out what follows; a line with something cut or left out says
+ * cut=true. No secret is ever given to a log. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -31,9 +33,9 @@ void log_name(const char *process);
 
 struct log_line {
     enum log_level level;
-    bool wanted;
+    bool wanted, cut;
     size_t len;
-    char text[3072];
+    char text[4000];            /* under PIPE_BUF: lines of several processes never mix */
 };
 
 struct log_line log_begin(enum log_level level, const char *event);

@@ -26,7 +26,10 @@ static inline void auto_close_done(int *fd)
 
 static inline void auto_free_done(void *pointer)
 {
-    free(*(void **)pointer);
+    void *memory;
+
+    memcpy(&memory, pointer, sizeof memory);    /* whatever its type: no aliasing */
+    free(memory);
 }
 
 #define auto_close __attribute__((cleanup(auto_close_done)))  /* int fd, -1 for none */

@@ -41,4 +41,8 @@ const char *dns_type_name(enum dns_type type);
 enum { DNS_NAME_MAX = 1025 };
 bool dns_name_text(struct slice wire, char text[DNS_NAME_MAX], size_t *used) must_check;
 
+/* Can `name` be asked for: 1 to 253 bytes, labels of 1 to 63 bytes of letters,
+ * digits, hyphen and underscore, no final dot (a "*" alone may be a label). */
+bool dns_name_valid(const char *name);
+
 #endif

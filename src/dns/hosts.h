@@ -14,11 +14,16 @@ struct mail_host {
     uint16_t preference;
 };
 
+/* The shuffle (SMTP-124) depends on `seed` and the names alone, not on the order
+ * in which a name server gave them: each name hashed with the seed (FNV-1a, then
+ * the finalizer of splitmix64) is its place among hosts of equal preference. */
+enum { MAIL_HOSTS_MAX = 64, HOST_ADDRESSES_MAX = 32 };      /* what goes beyond is left out, worst last */
+
 struct mail_hosts {
     struct mail_host *hosts;    /* in the order to try: preference, then shuffled by `seed` within a preference */
     size_t count;
     bool secure;                /* the MX answer (or, with no MX, its proof of absence) is secure */
-    bool implicit;              /* no MX record: the domain itself */
+    bool implicit;              /* no MX record: the domain itself, under the name that was asked (DANE-049) */
     const char *domain;         /* what was asked, CNAMEs followed */
     char status[16];            /* of the MX answer: "secure" "insecure" */
 };
@@ -46,8 +51,14 @@ struct host_addresses {
     bool aliased;
 };
 /* Waits; both families at once. One family in error and the other fine: the
- * fine one is used. False: E_DNS, E_DNS_BOGUS, E_NO_SUCH_DOMAIN, E_NO_USABLE_HOST (no address). */
+ * fine one is used. False: E_DNS, E_DNS_BOGUS, E_NO_USABLE_HOST (no address), or
+ * E_NO_SUCH_DOMAIN: there is no such host, which is final for the mail only when
+ * no MX record led here. */
 bool host_addresses_find(struct resolver *r, const char *host, uint16_t port, struct arena *arena,
                          struct host_addresses *out, struct error *why) must_check;
+
+/* The same from the answers to AAAA and A (pure; tests). */
+bool host_addresses_from(const struct dns_answer *aaaa, const struct dns_answer *a, const char *host, uint16_t port,
+                         struct arena *arena, struct host_addresses *out, struct error *why) must_check;
 
 #endif

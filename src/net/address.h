@@ -21,7 +21,7 @@ const char *address_literal_text(const struct address *a, char text[ADDRESS_TEXT
 
 /* An IP without port or brackets. IPv4-mapped IPv6 becomes IPv4. */
 bool address_parse_ip(struct slice text, struct address *out) must_check;
-/* "192.0.2.1:25", "[2001:db8::1]:25", "*:25" is not accepted here. */
+/* "192.0.2.1:25", "[2001:db8::1]:25", "*:25" is not accepted here. Port 0 is: listen on any. */
 bool address_parse(struct slice text, struct address *out, struct error *why) must_check;
 
 bool address_same_ip(const struct address *a, const struct address *b);
@@ -30,7 +30,8 @@ bool address_same_ip(const struct address *a, const struct address *b);
 struct address address_from(const struct sockaddr *sa);
 socklen_t address_to(const struct address *a, struct sockaddr_storage *out);
 
-/* "192.0.2.0/24", "2001:db8::/32", or a single address. */
+/* "192.0.2.0/24", "2001:db8::/32", or a single address. Bits behind the
+ * prefix are refused: 192.0.2.7/24 is more often a slip than a network. */
 struct network {
     struct address base;
     unsigned bits;
@@ -38,8 +39,9 @@ struct network {
 bool network_parse(struct slice text, struct network *out, struct error *why) must_check;
 bool network_holds(const struct network *n, const struct address *a);
 
-/* "host:port" or "[addr]:port" or "host" (then `default_port`). The host is
- * left as it is, without brackets; `*is_literal` when it is an address. */
+/* "host:port", "[addr]:port", or without port (then `default_port`). The host
+ * is left as it is, without brackets; address_parse_ip tells whether it is an
+ * address. IPv6 needs its brackets, port 0 is refused. */
 bool host_port_parse(struct slice text, uint16_t default_port, struct slice *host, uint16_t *port,
                      struct error *why) must_check;
 

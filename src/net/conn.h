@@ -23,9 +23,11 @@ struct conn;
 /* What lies under a conn. All may wait; on failure they fill `why` with
  * E_TIMEOUT, E_CLOSED, E_CANCELLED, E_TLS_HANDSHAKE or E_TLS_TRUNCATED. */
 struct transport {
-    /* At least one byte, at most `size`; *got == 0 is an orderly end. */
+    /* At least one byte, at most `size`; *got == 0 is an orderly end. All conns
+     * read `into` the same memory: it is written to after the last wait only. */
     bool (*read)(void *self, char *into, size_t size, size_t *got, time_ms deadline, struct error *why);
-    /* All of it. */
+    /* All of it. Reads nothing meanwhile: against a peer that writes too, and
+     * does not read, only the deadline helps (RFC 2920 3.1). */
     bool (*write)(void *self, struct slice bytes, time_ms deadline, struct error *why);
     bool (*start_tls_server)(void *self, const struct tls_server *server, time_ms deadline, struct error *why);
     bool (*start_tls_client)(void *self, const struct tls_want *want, time_ms deadline, struct error *why);
@@ -57,9 +59,9 @@ size_t conn_unread(const struct conn *c);
 struct slice conn_peek(const struct conn *c);
 void conn_consume(struct conn *c, size_t n);
 
-/* Waits until more bytes than now are unread: flushes the output first when
- * it has to wait. False at the end of input (E_CLOSED). E_LIMIT when
- * CONN_READ_MAX bytes are held already. */
+/* Waits until more bytes than now are unread; flushes the output first. False
+ * at the end of input (E_CLOSED). E_LIMIT when CONN_READ_MAX bytes are held
+ * already. */
 bool conn_more(struct conn *c, struct error *why) must_check;
 
 enum line_result {
@@ -71,13 +73,14 @@ enum line_result {
  * it; `max` counts it. The slice is valid until the next read. A bare CR or LF
  * inside is left in the slice for the grammar to refuse. Waits. A line that
  * never ends is skipped in constant memory, and fails with E_LIMIT after
- * `max_skipped` bytes. */
+ * `max_skipped` bytes; `max` is at most CONN_READ_MAX. */
 enum line_result conn_line(struct conn *c, size_t max, size_t max_skipped, struct slice *line, struct error *why) must_check;
 
 /* --- writing ---------------------------------------------------------- */
 
-/* Buffered; a large slice goes out at once. A failure is kept and returned by
- * the next conn_flush or read. */
+/* Buffered; a large slice goes out at once, and may wait. A failure is kept
+ * and returned by every conn_flush and read from then on. conn_text is for
+ * short texts (16 KiB). */
 void conn_write(struct conn *c, struct slice bytes);
 void conn_text(struct conn *c, const char *format, ...) printf_like(2, 3);
 bool conn_flush(struct conn *c, struct error *why) must_check;      /* Waits. */

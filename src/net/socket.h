@@ -20,12 +20,13 @@ struct conn *dial(const struct address *addresses, size_t count, const struct di
                   struct error *why);
 
 /* --- listen ----------------------------------------------------------- */
-/* A listening socket: non-blocking, close-on-exec, SO_REUSEADDR, IPV6_V6ONLY. */
+/* A listening socket: non-blocking, close-on-exec, SO_REUSEADDR, IPV6_V6ONLY. -1 on failure. */
 int listen_on(const struct address *a, int backlog, struct error *why);
 
 struct listener;
-/* Calls `accepted` on the loop for each connection, which takes `fd`. Backs
- * off for a second when out of descriptors instead of spinning. */
+/* Calls `accepted` on the loop for each connection, which takes `fd`
+ * (non-blocking, close-on-exec) and may pause or free the listener. Backs off
+ * for a second when out of descriptors instead of spinning. */
 struct listener *listener_new(int fd, void (*accepted)(void *owner, int fd, const struct address *peer), void *owner);
 void listener_pause(struct listener *l, bool paused);
 void listener_free(struct listener *l);     /* does not close the socket */

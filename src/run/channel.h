@@ -9,7 +9,7 @@
 
 #include "run/fiber.h"
 
-enum { CHANNEL_FRAME_MAX = 192 * 1024 };    /* bytes of a frame's body */
+enum { CHANNEL_FRAME_MAX = 1024 * 1024 };    /* bytes of a frame's body: a message to 1,000 recipients with long names */
 
 struct channel;
 

@@ -27,7 +27,9 @@ enum wake {
 struct fiber *fiber_start(const char *name, void (*run)(void *arg), void *arg);
 
 struct fiber *fiber_current(void);              /* NULL on the loop itself */
-void fiber_wake(struct fiber *f);               /* its wait ends soon; remembered when it is not waiting */
+/* Its fiber_wait ends soon. When it is not in one, the next returns at once;
+ * waits of other kinds are not disturbed, and two wakes count as one. */
+void fiber_wake(struct fiber *f);
 void fiber_cancel(struct fiber *f);
 bool fiber_is_cancelled(void);                  /* the current one */
 

@@ -17,7 +17,9 @@ void loop_stop(void);
 void loop_turn(bool wait);      /* one turn: wait for the next event, or only handle what is there */
 void loop_close(void);          /* everything must have been freed; pending closes are run */
 
-/* In a forked child: forget the parent's loop without touching its descriptors' registrations. */
+/* In a forked child, before anything else here (process_fork does it): forget
+ * the parent's loop without touching its descriptors' registrations. What was
+ * made on it may only be freed, or left alone. */
 void loop_forked(void);
 
 /* The loop's idea of now (clock_now as of this turn; cheap). */
@@ -32,7 +34,7 @@ void timer_free(struct timer *t);                       /* NULL is fine */
 
 /* --- file descriptors -------------------------------------------------
  * The descriptor stays the caller's; it must be non-blocking and outlive the
- * watch. Level-triggered. */
+ * watch. Level-triggered. One watch for a descriptor; no regular files. */
 enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch;
 struct watch *watch_new(int fd, void (*ready)(void *owner, int events), void *owner);

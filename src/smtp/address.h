@@ -7,11 +7,13 @@
 #include "base/arena.h"
 #include "base/error.h"
 
-enum { LOCAL_PART_MAX = 64, DOMAIN_MAX = 255, PATH_MAX_BYTES = 256 };
+/* RFC 5321 4.5.3.1.1 asks for 64 bytes of local part at least and wishes for
+ * no limit at all; bounce addresses of the VERP and SRS kind do pass 64. */
+enum { LOCAL_PART_MAX = 255, DOMAIN_MAX = 255, PATH_MAX_BYTES = LOCAL_PART_MAX + DOMAIN_MAX + 3 };
 
 struct mailbox {
     struct slice local;         /* as written, quotes kept when they are needed, case kept */
-    struct slice domain;        /* lower case; "[192.0.2.1]" for a literal; empty for <Postmaster> */
+    struct slice domain;        /* lower case; "[192.0.2.1]", "[IPv6:2001:db8::1]"; empty for <Postmaster> */
     bool is_null;               /* "<>" */
     bool is_literal;            /* the domain is an address literal */
 };
@@ -19,9 +21,14 @@ struct mailbox {
 /* "<...>" with its brackets; source routes are parsed and dropped (SMTP-023).
  * `allow_null` for reverse-paths, `allow_bare_postmaster` for RCPT. Memory
  * from `arena`. Canonical: a quoted local part that needs no quotes loses
- * them, needless backslashes go (SMTP-025). */
+ * them, needless backslashes go (SMTP-025). E_MALFORMED with a reason fit for
+ * the client; E_LIMIT when the arena is full. */
 bool path_parse(struct slice text, bool allow_null, bool allow_bare_postmaster, struct arena *arena,
                 struct mailbox *out, struct error *why) must_check;
+
+/* The bytes of the "<...>" that `text` begins with, brackets inside a quoted
+ * string minded; 0 when it begins with none or it does not end. */
+size_t path_length(struct slice text);
 
 /* "user@example.org" without brackets, e.g. from the command line. "" or "<>" is null. */
 bool mailbox_parse(struct slice text, struct arena *arena, struct mailbox *out, struct error *why) must_check;
@@ -32,7 +39,7 @@ struct slice mailbox_text(const struct mailbox *m, struct arena *arena);
 /* A host name: letters, digits, hyphens, (underscore tolerated when `lenient`), labels of 1 to 63, 255 in all. */
 bool domain_is_valid(struct slice domain, bool lenient);
 
-/* "[192.0.2.1]" or "[IPv6:2001:db8::1]", full grammar of RFC 5321 4.1.3. */
+/* "[192.0.2.1]" or "[IPv6:2001:db8::1]", RFC 5321 4.1.3. IPv6 is the only tag that was ever registered. */
 bool literal_is_valid(struct slice literal);
 
 #endif

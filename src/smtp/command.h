@@ -6,12 +6,17 @@
 
 #include "smtp/address.h"
 
+/* RFC 5321 4.5.3.1.4 asks for 512 bytes with CRLF, RFC 1870 adds 26 to MAIL
+ * and RFC 6152 adds 17. The rest is room for long addresses. */
+enum { COMMAND_LINE_MAX = 2048 };
+
 enum smtp_verb {
     VERB_UNKNOWN,
     VERB_HELO, VERB_EHLO, VERB_MAIL, VERB_RCPT, VERB_DATA, VERB_RSET, VERB_NOOP, VERB_VRFY, VERB_EXPN,
     VERB_HELP, VERB_QUIT, VERB_STARTTLS, VERB_AUTH, VERB_BDAT, VERB_TURN, VERB_ETRN,
+    VERB_COUNT
 };
-const char *verb_name(enum smtp_verb v);    /* "MAIL" */
+const char *verb_name(enum smtp_verb v);    /* "MAIL"; "" for VERB_UNKNOWN */
 
 enum smtp_body { BODY_7BIT, BODY_8BITMIME };
 
@@ -30,9 +35,9 @@ struct smtp_command {
 
 /* How a refused line is to be answered. */
 struct smtp_refusal {
-    int code;                   /* 500 501 502 503 504 555 */
+    int code;                   /* 452 500 501 550 553 555 */
     const char *status;         /* "5.5.2" */
-    char text[160];
+    char text[160];             /* one line, printable ASCII */
 };
 
 /* `line` without CRLF. Slices borrow from `line` or `arena`. False: `*refusal`

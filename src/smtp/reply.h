@@ -11,9 +11,9 @@ enum { REPLY_LINE_MAX = 4096, REPLY_LINES_MAX = 100, REPLY_TEXT_MAX = 1024 };
 
 struct reply {
     int code;                   /* 200..599 */
-    char status[12];            /* enhanced: "5.1.1"; derived as X.0.0 when the server gave none */
+    char status[12];            /* enhanced: "5.1.1"; derived as X.0.0 when the server gave none; "" for 3yz */
     bool status_given;
-    char text[REPLY_TEXT_MAX];  /* all lines without codes, joined by "\n", cut; unescaped: escape where shown */
+    char text[REPLY_TEXT_MAX];  /* all lines without codes, joined by "\n", cut; NULs left out; unescaped: escape where shown */
     size_t lines;
 };
 
@@ -36,10 +36,11 @@ bool reply_read(struct conn *c, struct reply *out, void (*each_line)(void *arg, 
 
 /* Turn a reply that is not what was hoped for into an error: 4yz E_REFUSED_FOR_NOW,
  * 5yz E_REFUSED, 421 E_CLOSED, anything else E_PROTOCOL; the text is the
- * server's own, escaped. Returns false. */
+ * server's own, escaped. `after` is what it answers: "MAIL". Returns false. */
 bool reply_refused(const struct reply *r, const char *after, struct error *why);
 
-/* One line for logs: "550 5.1.1 no such user", escaped; `text` takes 400 bytes. */
+/* One line for logs: "550 5.1.1 no such user", escaped; `text` takes 400
+ * bytes. The status only when the server gave one. */
 const char *reply_shown(const struct reply *r, char text[400]);
 
 #endif

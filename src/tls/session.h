@@ -53,6 +53,7 @@ void tls_free(struct tls *t);           /* NULL is fine */
 enum { TLS_INPUT_MAX = 36 * 1024 };     /* two records; feed no more while tls_input_room is less */
 size_t tls_input_room(const struct tls *t);
 void tls_feed(struct tls *t, struct slice bytes);
+void tls_feed_end(struct tls *t);       /* the network ended: what would be TLS_MORE is TLS_FAILED from now on */
 struct buf *tls_output(struct tls *t);
 
 enum tls_step {

@@ -1,0 +1,322 @@
+#include "deliver/courier.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "deliver/maildir.h"
+
+#include <stdio.h>
+
+/* --- the message as a source ------------------------------------------- */
+
+static bool next_piece(void *self, struct slice *piece, struct error *why)
+{
+    struct delivery_source *s = self;
+
+    if (!s->courier->house->read(s->courier->self, s->delivery, s->offset, piece, why))
+        return false;
+    s->offset += piece->len;
+    return true;
+}
+
+struct smtp_source delivery_source_of(struct delivery_source *s)
+{
+    return (struct smtp_source){ s, next_piece };
+}
+
+/* --- logging ------------------------------------------------------------ */
+
+static void log_outcome(const struct delivery *d, struct outcome *o, const struct session *s)
+{
+    static const char *const events[] = {
+        [RCPT_DELIVERED] = "delivery.sent", [RCPT_DEFERRED] = "delivery.deferred", [RCPT_FAILED] = "delivery.failed" };
+    const struct tls_facts *tls = s ? session_tls(s) : NULL;
+    struct log_line l = log_begin(LOG_LEVEL_INFO, events[o->result]);
+    char id[MESSAGE_ID_TEXT];
+
+    log_text(&l, "id", message_id_text(d->lease.envelope.id, id));
+    log_text(&l, "from", d->lease.envelope.sender);
+    log_text(&l, "to", o->address);
+    log_text(&l, "relay", o->host ? o->host : s ? s->shown : "none");
+    log_text(&l, "tls", tls ? tls_version_name(tls->version) : "none");
+    log_text(&l, "cipher", tls ? tls->cipher : "none");
+    log_text(&l, "verdict", verdict_name(tls));
+    log_text(&l, "dsn", o->status);
+    if (o->words)
+        log_text(&l, "said", o->words);
+    if (o->result != RCPT_DELIVERED) {
+        log_text(&l, "code", error_name(o->code));
+        log_text(&l, "why", o->why);
+    } else if (s && s->tls_problem.code != E_NONE) {
+        log_text(&l, "tls-problem", s->tls_problem.text);
+    }
+    log_number(&l, "attempt", d->lease.attempts + 1);
+    log_number(&l, "waited-ms", clock_wall() - d->lease.envelope.arrived);
+    log_end(&l);
+    o->logged = true;
+}
+
+/* --- files and nowhere --------------------------------------------------- */
+
+static void carry_to_maildir(struct courier *c, struct delivery *d, const struct routing_rule *rule,
+                             struct outcome *outcomes)
+{
+    for (size_t i = 0; i < d->lease.envelope.count; i++) {
+        struct delivery_source from = { c, d, 0 };
+        struct smtp_source source = delivery_source_of(&from);
+        struct error why = { 0 };
+        struct maildir_file file = {
+            .hostname = c->settings->hostname,
+            .id = d->lease.envelope.id,
+            .recipient = outcomes[i].number,
+            .sender = d->lease.envelope.sender,
+            .arrived = d->lease.envelope.arrived,
+        };
+
+        if (maildir_path(rule->route.path, outcomes[i].address, &d->arena, &file.directory, &why) &&
+            maildir_deliver(&file, &source, &why)) {
+            outcomes[i].result = RCPT_DELIVERED;
+            outcomes[i].status = "2.0.0";
+            outcomes[i].host = "maildir";
+        } else {
+            outcomes_fail(&outcomes[i], 1, &why, "maildir", &d->arena);
+        }
+        log_outcome(d, &outcomes[i], NULL);
+    }
+}
+
+static void discard(struct delivery *d, struct outcome *outcomes)
+{
+    for (size_t i = 0; i < d->lease.envelope.count; i++) {
+        outcomes[i].result = RCPT_DELIVERED;
+        outcomes[i].status = "2.0.0";
+        outcomes[i].host = "discard";
+        log_outcome(d, &outcomes[i], NULL);
+    }
+}
+
+/* --- SMTP ------------------------------------------------------------------ */
+
+struct attempt {
+    struct courier *courier;
+    struct delivery *delivery;
+    const struct routing_rule *rule;
+    struct outcome *outcomes;
+    struct round *round;
+};
+
+static void attempt_failed(struct attempt *a, const struct error *why)
+{
+    const char *host = a->courier->session.shown;
+    struct delivery *d = a->delivery;
+
+    outcomes_fail(a->outcomes, d->lease.envelope.count, why,
+                  host[0] ? arena_string(&d->arena, slice_of(host)) : NULL, &d->arena);
+    a->round->why = *why;
+}
+
+/* The connection broke where the far side may have taken the message already:
+ * trying again at once would rather double than deliver it. */
+static bool may_have_been_taken(const struct session *s)
+{
+    return strcmp(s->smtp.command, ".") == 0;
+}
+
+/* Send to everybody who is still open, over the open session. False when the
+ * session broke in a place where another must not be tried now. */
+static bool send_over_session(struct attempt *a)
+{
+    struct courier *c = a->courier;
+    struct session *s = &c->session;
+    struct envelope *e = &a->delivery->lease.envelope;
+    auto_free struct smtp_recipient *to = memory_array(e->count, sizeof *to);
+    auto_free struct outcome **whose = memory_array(e->count, sizeof *whose);
+    struct delivery_source from = { c, a->delivery, 0 };
+    struct smtp_mail mail = { e->sender, e->size, e->eight_bit, delivery_source_of(&from) };
+    const char *host = arena_string(&a->delivery->arena, slice_of(s->shown));
+    struct error why = { 0 };
+    size_t open = 0;
+    bool usable;
+
+    for (size_t i = 0; i < e->count; i++) {
+        if (a->outcomes[i].result != RCPT_UNDECIDED && a->outcomes[i].result != RCPT_DEFERRED)
+            continue;
+        to[open].address = a->outcomes[i].address;
+        whose[open++] = &a->outcomes[i];
+    }
+    usable = smtp_send(&s->smtp, &mail, to, open, &why);
+    s->messages++;
+    a->round->reached = true;
+    for (size_t i = 0; i < open; i++) {
+        if (to[i].result == RCPT_UNDECIDED || to[i].reply.code == 0)
+            outcomes_fail(whose[i], 1, &why, host, &a->delivery->arena);
+        else
+            outcome_answered(whose[i], &to[i], host, &a->delivery->arena);
+        if (whose[i]->result == RCPT_DELIVERED || whose[i]->result == RCPT_FAILED)
+            log_outcome(a->delivery, whose[i], s);
+    }
+    if (usable)
+        return true;
+    a->round->broke = true;
+    a->round->why = why;
+    usable = !may_have_been_taken(s);
+    session_close(s, false);
+    return usable;
+}
+
+static bool is_finished(const struct attempt *a)
+{
+    return outcomes_open(a->outcomes, a->delivery->lease.envelope.count) == 0;
+}
+
+/* One host: find its addresses, open a session, send. False: no more hosts now. */
+static bool try_host(struct attempt *a, const char *name, uint16_t port)
+{
+    struct courier *c = a->courier;
+    struct address literal;
+    struct host_addresses found = { .at = &literal, .count = 1 };
+    bool is_literal = address_parse_ip(slice_of(name), &literal);
+    struct session_target target = {
+        .host = name,
+        .host_is_name = !is_literal,
+        .implicit_tls = a->rule->route.kind == ROUTE_SMTP && a->rule->route.implicit_tls,
+        .rule = &a->rule->tls,
+        .waited = clock_wall() - a->delivery->lease.envelope.arrived,
+    };
+    struct error why = { 0 };
+
+    literal.port = port;
+    snprintf(c->session.shown, sizeof c->session.shown, "%s", name);
+    if (!is_literal && !host_addresses_find(c->settings->resolver, name, port, &a->delivery->arena, &found, &why)) {
+        /* A host without an address says nothing about its domain (SMTP-123): there may be others. */
+        if (error_is_final(why.code))
+            why.code = E_NO_USABLE_HOST;
+        attempt_failed(a, &why);
+        return true;
+    }
+    target.addresses = found.at;
+    target.address_count = found.count;
+    if (!session_open(&c->settings->session, &target, &c->session, &why)) {
+        a->round->broke = true;
+        if (why.code == E_MESSAGE_TOO_LARGE || error_is_final(why.code))
+            why.code = E_HOST_REFUSES;      /* only an answer to the message itself is final */
+        attempt_failed(a, &why);
+        return why.code != E_CANCELLED;
+    }
+    snprintf(c->session_host, sizeof c->session_host, "%s", name);
+    return send_over_session(a);
+}
+
+static bool host_is_us(void *arg, const char *host)
+{
+    struct attempt *a = arg;
+    const struct deliverer_settings *s = a->courier->settings;
+    struct host_addresses found;
+
+    if (slice_equal_nocase(slice_of(host), slice_of(s->hostname)))
+        return true;
+    if (!s->is_us || !host_addresses_find(s->resolver, host, s->mx_port, &a->delivery->arena, &found, NULL))
+        return false;
+    for (size_t i = 0; i < found.count; i++)
+        if (s->is_us(s->is_us_arg, &found.at[i]))
+            return true;
+    return false;
+}
+
+/* RFC 5321 4.1.3: the recipient's domain is an address. */
+static bool literal_host(const char *domain, struct arena *arena, const char **host)
+{
+    struct slice text = slice_of(domain);
+
+    if (text.len < 2 || text.at[0] != '[')
+        return false;
+    text = slice(text.at + 1, text.len - 2);
+    if (slice_starts_nocase(text, SLICE("IPv6:")))
+        text = slice_after(text, 5);
+    *host = arena_string(arena, text);
+    return true;
+}
+
+static bool find_hosts(struct attempt *a, struct mail_hosts *hosts, struct error *why)
+{
+    const struct deliverer_settings *s = a->courier->settings;
+    struct envelope *e = &a->delivery->lease.envelope;
+    const char *domain = a->delivery->lease.destination;
+
+    return mail_hosts_find(s->resolver, domain, e->id ^ (uint64_t)a->delivery->lease.attempts, &a->delivery->arena,
+                           hosts, why) &&
+           mail_hosts_drop_us(hosts, host_is_us, a, why);
+}
+
+static void try_mx_hosts(struct attempt *a, const char *after)
+{
+    const char *literal;
+    struct mail_hosts hosts;
+    struct error why = { 0 };
+    size_t i = 0;
+
+    if (literal_host(a->delivery->lease.destination, &a->delivery->arena, &literal)) {
+        try_host(a, literal, a->courier->settings->mx_port);
+        return;
+    }
+    a->courier->session.shown[0] = '\0';
+    if (!find_hosts(a, &hosts, &why)) {
+        attempt_failed(a, &why);
+        return;
+    }
+    if (after)      /* a kept session has asked this host already */
+        while (i < hosts.count && strcmp(hosts.hosts[i++].name, after) != 0)
+            continue;
+    for (; i < hosts.count && !is_finished(a); i++) {
+        session_close(&a->courier->session, true);
+        if (!try_host(a, hosts.hosts[i].name, a->courier->settings->mx_port))
+            return;
+    }
+}
+
+static void carry_by_smtp(struct attempt *a)
+{
+    struct courier *c = a->courier;
+    char asked[256] = "";
+
+    if (session_is_open(&c->session)) {
+        bool may_go_on = send_over_session(a);
+
+        if (!may_go_on || is_finished(a))
+            return;
+        if (session_is_open(&c->session))   /* it answered, with "not now" */
+            snprintf(asked, sizeof asked, "%s", c->session_host);
+    }
+    if (a->rule->route.kind == ROUTE_MX)
+        try_mx_hosts(a, asked[0] ? asked : NULL);
+    else if (!asked[0])
+        try_host(a, a->rule->route.host, a->rule->route.port);
+}
+
+void courier_carry(struct courier *c, struct delivery *d, const struct routing_rule *rule, struct outcome *outcomes,
+                   struct round *round)
+{
+    struct attempt a = { c, d, rule, outcomes, round };
+
+    *round = (struct round){ .reached = true };
+    switch (rule->route.kind) {
+    case ROUTE_DISCARD:
+        discard(d, outcomes);
+        return;
+    case ROUTE_MAILDIR:
+        carry_to_maildir(c, d, rule, outcomes);
+        return;
+    case ROUTE_MX:
+    case ROUTE_SMTP:
+        break;
+    }
+    round->reached = false;
+    carry_by_smtp(&a);
+    for (size_t i = 0; i < d->lease.envelope.count; i++)
+        if (!outcomes[i].logged)        /* deferred, or failed without anybody's answer, e.g. by the DNS */
+            log_outcome(d, &outcomes[i], &c->session);
+}
+
+void courier_done(struct courier *c)
+{
+    session_close(&c->session, true);
+}

@@ -1,0 +1,42 @@
+/* deliver/courier.h - one message to one destination, from host to host.
+ *
+ * RFC 5321 5.1: hosts in MX order; what a host refuses for good is final
+ * (SMTP-138); what it cannot do now is tried at the next. All functions wait. */
+#ifndef DELIVER_COURIER_H
+#define DELIVER_COURIER_H
+
+#include "deliver/deliverer.h"
+
+/* What a courier keeps between messages. */
+struct courier {
+    const struct deliverer_settings *settings;
+    const struct delivery_house *house;
+    void *self;                         /* of the house */
+    struct session session;             /* perhaps open */
+    char session_host[256];             /* its host name */
+};
+
+/* How a message's round went, for the destination's limit and rest. */
+struct round {
+    bool reached;                       /* some host took a session to where MAIL could be said */
+    bool broke;                         /* a session failed or broke */
+    struct error why;                   /* of the last failure */
+};
+
+/* Try every recipient of `d`; fills outcomes[d->lease.envelope.count], whose
+ * number and address the caller has set. Leaves the session open when it can
+ * be used again. */
+void courier_carry(struct courier *c, struct delivery *d, const struct routing_rule *rule, struct outcome *outcomes,
+                   struct round *round);
+
+void courier_done(struct courier *c);   /* QUIT and close */
+
+/* A smtp_source over the message of a delivery. */
+struct delivery_source {
+    struct courier *courier;
+    struct delivery *delivery;
+    uint64_t offset;
+};
+struct smtp_source delivery_source_of(struct delivery_source *s);
+
+#endif

@@ -1,0 +1,394 @@
+#include "deliver/deliverer.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "deliver/courier.h"
+#include "deliver/destination.h"
+#include "message/header.h"
+
+#include <assert.h>
+#include <sys/random.h>
+
+enum { BUCKETS = 4096, HEADER_MAX = 32 * 1024 };
+
+struct deliverer {
+    struct deliverer_settings settings;
+    const struct delivery_house *house;
+    void *self;
+    bool draining;
+    unsigned couriers;
+    struct destination *hungry, **last_hungry;
+    struct destination *buckets[BUCKETS];
+};
+
+struct delivery *delivery_new(void)
+{
+    struct delivery *d = NEW(struct delivery);
+
+    arena_init(&d->arena, DELIVERY_ARENA_MAX);
+    return d;
+}
+
+void delivery_free(struct delivery *d)
+{
+    if (!d)
+        return;
+    arena_done(&d->arena);
+    free(d);
+}
+
+struct deliverer *deliverer_new(const struct deliverer_settings *s, const struct delivery_house *house, void *self)
+{
+    struct deliverer *d = NEW(struct deliverer);
+
+    d->settings = *s;
+    d->house = house;
+    d->self = self;
+    d->last_hungry = &d->hungry;
+    return d;
+}
+
+static uint64_t randomness(void)
+{
+    uint64_t random = 0;
+
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random = (uint64_t)clock_now() * 0x9e3779b97f4a7c15u;
+    return random;
+}
+
+/* --- destinations -------------------------------------------------------- */
+
+static struct destination **bucket_of(struct deliverer *d, const char *key)
+{
+    uint64_t hash = 0xcbf29ce484222325u;    /* FNV-1a */
+
+    for (; *key; key++)
+        hash = (hash ^ (unsigned char)*key) * 0x100000001b3u;
+    return &d->buckets[hash % BUCKETS];
+}
+
+/* Destinations at rest are remembered a little longer than they have mail; the
+ * bucket that is looked into is cleaned of those that have had their rest. */
+static struct destination *find_destination(struct deliverer *d, const char *key)
+{
+    struct destination **at = bucket_of(d, key), *found = NULL;
+
+    while (*at) {
+        struct destination *here = *at;
+
+        if (strcmp(here->key, key) == 0)
+            found = here;
+        else if (here->couriers == 0 && here->waiting == 0 && !destination_rests(here, loop_now())) {
+            *at = here->next;
+            destination_free(here);
+            continue;
+        }
+        at = &here->next;
+    }
+    if (!found) {
+        found = destination_new(key, d->settings.connections_per_destination);
+        *at = found;
+    }
+    return found;
+}
+
+static void forget_if_unused(struct deliverer *d, struct destination *dest)
+{
+    struct destination **at = bucket_of(d, dest->key);
+
+    if (dest->couriers || dest->waiting || destination_rests(dest, loop_now()))
+        return;
+    while (*at != dest)
+        at = &(*at)->next;
+    *at = dest->next;
+    destination_free(dest);
+}
+
+/* --- settling ------------------------------------------------------------- */
+
+/* The header of the original, for the bounce; what cannot be read is left out. */
+static void read_header(struct deliverer *d, struct delivery *delivery, struct buf *header)
+{
+    uint64_t offset = 0;
+    struct slice piece;
+
+    while (d->house->read(d->self, delivery, offset, &piece, NULL) && piece.len) {
+        struct slice wanted = slice_first(piece, HEADER_MAX - buf_len(header));
+
+        buf_add(header, wanted);
+        offset += piece.len;
+        if (buf_len(header) >= HEADER_MAX || header_of(buf_slice(header)).len < buf_len(header))
+            break;
+    }
+}
+
+static bool wants_delay_notice(const struct deliverer *d, const struct delivery *delivery, time_ms wall)
+{
+    time_ms after = d->settings.retry.delay_notice;
+
+    return after > 0 && !delivery->lease.delay_told && wall - delivery->lease.envelope.arrived >= after;
+}
+
+static bool make_notice(struct deliverer *d, struct delivery *delivery, const struct outcome *outcomes, size_t failed,
+                        time_ms wall, struct bounce *out)
+{
+    struct bounce_settings settings = { d->settings.hostname, d->settings.routing, d->settings.ids };
+    enum dsn_action action = failed ? DSN_FAILED : DSN_DELAYED;
+    const struct envelope *e = &delivery->lease.envelope;
+    auto_buf struct buf header = { 0 };
+
+    if (failed == 0 && !wants_delay_notice(d, delivery, wall))
+        return false;
+    buf_init(&header, HEADER_MAX);
+    read_header(d, delivery, &header);
+    return bounce_make(&settings, action, e, outcomes, e->count, header_of(buf_slice(&header)),
+                       e->arrived + d->settings.retry.give_up, wall, &delivery->arena, out);
+}
+
+static void log_notice(const struct delivery *delivery, const struct bounce *b, bool failed)
+{
+    struct log_line l = log_begin(LOG_LEVEL_INFO, failed ? "bounce.queued" : "delay-notice.queued");
+    char id[MESSAGE_ID_TEXT];
+
+    log_text(&l, "id", message_id_text(b->envelope.id, id));
+    log_text(&l, "about", message_id_text(delivery->lease.envelope.id, id));
+    log_text(&l, "to", b->recipient.address);
+    log_end(&l);
+}
+
+static void settle(struct deliverer *d, struct delivery *delivery, struct outcome *outcomes)
+{
+    struct envelope *e = &delivery->lease.envelope;
+    auto_free struct settlement *settlements = memory_array(e->count, sizeof *settlements);
+    struct bounce bounce = { 0 };
+    struct consequence consequence;
+    struct settle s = { .recipients = settlements, .count = e->count, .attempted = true };
+    time_ms wall = clock_wall();
+    size_t failed = outcomes_settle(outcomes, e->count, &d->settings.retry, e, delivery->lease.attempts + 1, wall,
+                                    randomness(), settlements, &delivery->arena);
+
+    if (make_notice(d, delivery, outcomes, failed, wall, &bounce)) {
+        consequence = (struct consequence){ &bounce.envelope, buf_slice(&bounce.body) };
+        s.consequence = &consequence;
+        s.delay_told = failed == 0;
+        log_notice(delivery, &bounce, failed > 0);
+    } else if (failed && e->sender[0] == '\0') {
+        char id[MESSAGE_ID_TEXT];
+
+        log_say(LOG_LEVEL_WARNING, "bounce.none", NULL,
+                "%s has a null sender: its failure is reported to nobody (RFC 5321 6.1)", message_id_text(e->id, id));
+    }
+    d->house->settle(d->self, delivery, &s);
+    buf_done(&bounce.body);
+}
+
+/* Back to the queue, untried; `destinations` are the new ones where they differ. */
+static void give_back(struct deliverer *d, struct delivery *delivery, const char *const *destinations)
+{
+    struct envelope *e = &delivery->lease.envelope;
+    auto_free struct settlement *settlements = memory_array(e->count, sizeof *settlements);
+    struct settle s = { .recipients = settlements, .count = e->count };
+
+    for (size_t i = 0; i < e->count; i++)
+        settlements[i] = (struct settlement){ .number = e->recipients[i].number, .state = SETTLE_DEFERRED,
+            .status = "", .why = "", .due = clock_wall(), .destination = destinations ? destinations[i] : NULL };
+    d->house->settle(d->self, delivery, &s);
+}
+
+/* The queue groups by the routes that were in force when the message came.
+ * Where the configuration has changed since, the mail goes back to be grouped
+ * anew. */
+static bool reroute(struct deliverer *d, struct delivery *delivery)
+{
+    struct envelope *e = &delivery->lease.envelope;
+    auto_free const char **destinations = memory_array(e->count, sizeof *destinations);
+    bool changed = false;
+
+    for (size_t i = 0; i < e->count; i++) {
+        struct slice domain = address_domain(slice_of(e->recipients[i].address));
+        const char *now = routing_destination(routing_find(d->settings.routing, domain), domain, &delivery->arena);
+
+        if (strcmp(now, delivery->lease.destination) != 0) {
+            destinations[i] = now;
+            changed = true;
+        }
+    }
+    if (changed)
+        give_back(d, delivery, destinations);
+    return changed;
+}
+
+/* --- couriers -------------------------------------------------------------- */
+
+struct courier_start {
+    struct deliverer *deliverer;
+    struct destination *destination;
+};
+
+static void feed_hungry(struct deliverer *d);
+
+static void after_round(struct deliverer *d, struct destination *dest, const struct round *round)
+{
+    if (round->broke)
+        destination_failed(dest);
+    else if (round->reached)
+        destination_succeeded(dest, d->settings.connections_per_destination);
+    if (round->broke && !round->reached)
+        destination_rest(dest, loop_now() + d->settings.rest, &round->why);
+}
+
+static void deliver_one(struct deliverer *d, struct destination *dest, struct courier *courier,
+                        struct delivery *delivery)
+{
+    struct envelope *e = &delivery->lease.envelope;
+    struct slice domain = address_domain(slice_of(e->recipients[0].address));
+    const struct routing_rule *rule = routing_find(d->settings.routing, domain);
+    auto_free struct outcome *outcomes = memory_array(e->count, sizeof *outcomes);
+    struct round round = { 0 };
+
+    if (reroute(d, delivery))
+        return;
+    for (size_t i = 0; i < e->count; i++)
+        outcomes[i] = (struct outcome){ .number = e->recipients[i].number, .address = e->recipients[i].address,
+                                        .status = "", .why = "" };
+    if (destination_rests(dest, loop_now())) {
+        outcomes_fail(outcomes, e->count, &dest->rest_why, NULL, &delivery->arena);
+    } else {
+        courier_carry(courier, delivery, rule, outcomes, &round);
+        after_round(d, dest, &round);
+    }
+    settle(d, delivery, outcomes);
+}
+
+/* Keep the connection for a while in case more mail comes. */
+static bool wait_for_work(struct deliverer *d, struct destination *dest, struct courier *courier)
+{
+    time_ms deadline = loop_now() + d->settings.idle_connection;
+    enum wake wake = FIBER_WOKEN;
+
+    while (wake == FIBER_WOKEN && !dest->first) {
+        if (!session_is_open(&courier->session) || d->draining || d->hungry)
+            return false;
+        dest->idle++;
+        wake = gate_wait(&dest->work, deadline);
+        dest->idle--;
+    }
+    return dest->first != NULL;
+}
+
+static void run_courier(void *arg)
+{
+    struct courier_start start = *(struct courier_start *)arg;
+    struct deliverer *d = start.deliverer;
+    struct destination *dest = start.destination;
+    struct courier courier = { .settings = &d->settings, .house = d->house, .self = d->self };
+    struct delivery *delivery;
+
+    free(arg);
+    do {
+        while ((delivery = destination_next(dest))) {
+            if (d->draining)
+                give_back(d, delivery, NULL);
+            else
+                deliver_one(d, dest, &courier, delivery);
+            if (session_is_open(&courier.session) &&
+                courier.session.messages >= d->settings.messages_per_connection)
+                courier_done(&courier);
+        }
+    } while (wait_for_work(d, dest, &courier));
+    courier_done(&courier);
+    dest->couriers--;
+    d->couriers--;
+    if (destination_wants_courier(dest) && !dest->hungry) {
+        dest->hungry = true;
+        *d->last_hungry = dest;
+        d->last_hungry = &dest->next_hungry;
+    } else if (!dest->hungry) {
+        forget_if_unused(d, dest);
+    }
+    feed_hungry(d);
+}
+
+static void start_courier(struct deliverer *d, struct destination *dest)
+{
+    struct courier_start *start = NEW(struct courier_start);
+
+    *start = (struct courier_start){ d, dest };
+    dest->couriers++;
+    d->couriers++;
+    fiber_start("courier", run_courier, start);
+}
+
+static void feed_hungry(struct deliverer *d)
+{
+    while (d->hungry && d->couriers < d->settings.connections) {
+        struct destination *dest = d->hungry;
+
+        d->hungry = dest->next_hungry;
+        if (!d->hungry)
+            d->last_hungry = &d->hungry;
+        dest->hungry = false;
+        dest->next_hungry = NULL;
+        if (destination_wants_courier(dest))
+            start_courier(d, dest);
+        else
+            forget_if_unused(d, dest);
+    }
+}
+
+void deliverer_take(struct deliverer *d, struct delivery *delivery)
+{
+    struct destination *dest;
+
+    if (d->draining || delivery->lease.envelope.count == 0) {
+        give_back(d, delivery, NULL);
+        return;
+    }
+    dest = find_destination(d, delivery->lease.destination);
+    destination_add(dest, delivery);
+    if (!gate_is_empty(&dest->work))
+        gate_open_one(&dest->work);
+    if (!destination_wants_courier(dest) || dest->hungry)
+        return;
+    dest->hungry = true;
+    dest->next_hungry = NULL;
+    *d->last_hungry = dest;
+    d->last_hungry = &dest->next_hungry;
+    feed_hungry(d);
+}
+
+void deliverer_drain(struct deliverer *d)
+{
+    d->draining = true;
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct destination *dest = d->buckets[i]; dest; dest = dest->next) {
+            struct delivery *delivery;
+
+            while ((delivery = destination_next(dest)))
+                give_back(d, delivery, NULL);
+            gate_open_all(&dest->work);
+        }
+    }
+}
+
+unsigned deliverer_busy(const struct deliverer *d)
+{
+    return d->couriers;
+}
+
+void deliverer_free(struct deliverer *d)
+{
+    if (!d)
+        return;
+    assert(d->couriers == 0);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        while (d->buckets[i]) {
+            struct destination *dest = d->buckets[i];
+
+            d->buckets[i] = dest->next;
+            destination_free(dest);
+        }
+    }
+    free(d);
+}

@@ -1,0 +1,81 @@
+#include "deliver/route.h"
+
+#include "net/address.h"
+
+static bool parse_smtp(struct slice rest, struct arena *arena, struct route *out, struct error *why)
+{
+    struct slice target = slice_cut(&rest, ' ');
+    struct slice option = slice_trim(rest);
+    struct slice host;
+
+    if (target.len == 0)
+        return fail(why, E_USAGE, "route smtp needs a host: write \"smtp mail.example.org:25\"");
+    if (!host_port_parse(target, 25, &host, &out->port, why))
+        return blame(why, "route smtp");
+    if (option.len && !slice_equal_nocase(option, SLICE("implicit")))
+        return fail(why, E_USAGE, "route smtp: \"%.*s\" is not known; only \"implicit\" may follow the host",
+                    SLICE_ARGS(option));
+    out->kind = ROUTE_SMTP;
+    out->host = arena_string(arena, host);
+    out->implicit_tls = option.len > 0;
+    return true;
+}
+
+bool route_parse(struct slice text, struct arena *arena, struct route *out, struct error *why)
+{
+    struct slice rest = slice_trim(text);
+    struct slice kind = slice_cut(&rest, ' ');
+    struct route made = { 0 };
+
+    rest = slice_trim(rest);
+    if (slice_equal_nocase(kind, SLICE("smtp"))) {
+        if (!parse_smtp(rest, arena, &made, why))
+            return false;
+    } else if (slice_equal_nocase(kind, SLICE("maildir"))) {
+        if (!slice_starts(rest, SLICE("/")))
+            return fail(why, E_USAGE, "route maildir needs an absolute path: write \"maildir /var/mail/%%d/%%u\"");
+        made.kind = ROUTE_MAILDIR;
+        made.path = arena_string(arena, rest);
+    } else if (rest.len) {
+        return fail(why, E_USAGE, "nothing may follow \"%.*s\" in a route", SLICE_ARGS(kind));
+    } else if (slice_equal_nocase(kind, SLICE("mx"))) {
+        made.kind = ROUTE_MX;
+    } else if (slice_equal_nocase(kind, SLICE("discard"))) {
+        made.kind = ROUTE_DISCARD;
+    } else {
+        return fail(why, E_USAGE, "\"%.*s\" is no route: mx, smtp HOST:PORT [implicit], maildir PATH, or discard",
+                    SLICE_ARGS(kind));
+    }
+    *out = made;
+    return true;
+}
+
+const struct routing_rule *routing_find(const struct routing *r, struct slice domain)
+{
+    return domain_table_find(r->table, domain);
+}
+
+struct slice address_domain(struct slice address)
+{
+    size_t at = slice_find_last(address, '@');
+
+    return slice_after(address, at + 1);
+}
+
+const char *routing_destination(const struct routing_rule *rule, struct slice domain, struct arena *arena)
+{
+    const struct route *route = &rule->route;
+
+    switch (route->kind) {
+    case ROUTE_SMTP:
+        return arena_text(arena, "smtp %s:%u %s%s", route->host, route->port, route->implicit_tls ? "implicit " : "",
+                          tls_level_name(rule->tls.level)).at;
+    case ROUTE_MAILDIR:
+        return arena_text(arena, "maildir %s", route->path).at;
+    case ROUTE_DISCARD:
+        return "discard";
+    case ROUTE_MX:
+        break;
+    }
+    return arena_string(arena, domain);
+}

@@ -1,0 +1,63 @@
+/* serve/config.h - the configuration file, read into values of the rooms it configures.
+ *
+ * postern.conf(5) is its manual. Read once by the master (or by a command);
+ * immutable afterwards; every process it forks inherits it. Messages name
+ * file, line and remedy. */
+#ifndef SERVE_CONFIG_H
+#define SERVE_CONFIG_H
+
+#include "base/log.h"
+#include "deliver/route.h"
+#include "dns/resolver.h"
+#include "net/address.h"
+#include "queue/retry.h"
+#include "smtp/server.h"
+#include "tls/context.h"
+
+enum listener_role { ROLE_MX, ROLE_SUBMISSION };
+enum listener_tls { LISTENER_STARTTLS, LISTENER_REQUIRED, LISTENER_IMPLICIT, LISTENER_OFF };
+
+struct listener_config {
+    struct address address;
+    enum listener_role role;
+    enum listener_tls tls;
+    enum tls_version minimum;
+};
+
+struct config {
+    struct arena arena;                     /* of everything below */
+    const char *file;
+    const char *hostname;
+    const char *data_directory;
+    const char *user;
+    const char *postmaster;                 /* where <Postmaster> without a domain goes (RFC 5321 4.5.1) */
+    unsigned inbound_processes, outbound_processes;
+    const struct network *trusted;
+    size_t trusted_count;
+    struct log_settings log;
+    const struct tls_identity *identities;  /* none: a self-signed one is made */
+    size_t identity_count;
+    const struct listener_config *listeners;
+    size_t listener_count;
+    struct routing routing;
+    struct resolver_settings resolver;
+    struct retry_rule retry;
+    struct smtp_limits limits;
+    unsigned hops;                          /* Received fields until 554 5.4.6 */
+    unsigned connections, connections_per_client;
+    uint64_t minimum_free;                  /* bytes of the data directory's file system */
+    struct {
+        uint16_t port;
+        unsigned connections, connections_per_destination, messages_per_connection;
+        time_ms idle_connection, connect_timeout;
+        const char *ca_file;                /* for verify; NULL: the system's */
+    } delivery;
+};
+
+/* Calls `tell` for each problem, "file:line: what; remedy". NULL when there was any. */
+struct config *config_read(const char *file, void (*tell)(void *arg, const char *text), void *arg);
+void config_free(struct config *c);
+
+bool config_is_trusted(const struct config *c, const struct address *a);
+
+#endif

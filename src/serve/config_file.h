@@ -1,0 +1,27 @@
+/* serve/config_file.h - the grammar of the configuration file (libConfuse), and
+ * the checks of single values, made while their line is known.
+ *
+ * serve/config.c turns what is parsed into values. */
+#ifndef SERVE_CONFIG_FILE_H
+#define SERVE_CONFIG_FILE_H
+
+#include "serve/config.h"
+
+#include <confuse.h>
+
+#define COUNT(words) (sizeof(words) / sizeof *(words))
+
+/* The words of options that choose, in the order of their enums. */
+extern const char *const role_words[2], *const tls_words[4], *const log_words[4], *const format_words[2],
+    *const sink_words[2];
+bool config_word(const char *value, const char *const *words, size_t count, unsigned *index) must_check;
+
+/* NULL after telling what is wrong. libConfuse's error function has no argument
+ * of its own, so one file is read at a time; config_problems counts. */
+cfg_t *config_file_parse(const char *file, void (*tell)(void *arg, const char *text), void *arg);
+
+/* Tell of one more; line 0 for the file as a whole. */
+void config_problem(const char *file, int line, const char *text);
+unsigned config_problems(void);
+
+#endif

@@ -1,0 +1,25 @@
+/* serve/generation.h - one reading of the configuration, with what it makes: TLS
+ * contexts and listening sockets. A reload makes the next generation. */
+#ifndef SERVE_GENERATION_H
+#define SERVE_GENERATION_H
+
+#include "run/process.h"
+#include "serve/config.h"
+
+struct generation {
+    uint32_t number;
+    struct config *config;
+    struct account account;         /* what the workers become */
+    bool drop;                      /* we are root and must become it */
+    struct tls_server **tls;        /* for each listener; NULL where TLS is off */
+    int *fds;                       /* listening, for each listener */
+    struct tls_client *client;
+};
+
+/* Reads and checks everything; logs each problem. Sockets that `previous` (may
+ * be NULL) has open for the same address are taken over: they stay open when
+ * it is freed after generation_take_over. */
+struct generation *generation_new(const char *config_file, const struct generation *previous);
+void generation_free(struct generation *g, const struct generation *successor);
+
+#endif

@@ -1,0 +1,20 @@
+/* serve/operator.h - what `postern queue` asks of a queue.
+ *
+ * The same requests are answered by the store of a running instance (over a
+ * Unix socket) and, when none runs, by the command itself on the queue it has
+ * opened. */
+#ifndef SERVE_OPERATOR_H
+#define SERVE_OPERATOR_H
+
+#include "serve/frames.h"
+
+/* Gives an answer frame; `arg` and it must stay valid until all answers have come. */
+typedef void operator_emit(void *arg, enum frame_type type, struct slice body);
+
+/* False: the request makes no sense. FRAME_OPERATED may come later, with the
+ * next group; everything else comes at once. */
+bool operator_request(struct queue *q, uint8_t type, struct slice body, operator_emit *emit, void *arg) must_check;
+
+enum { OPERATOR_PAGE = 500 };   /* most views in one answer */
+
+#endif

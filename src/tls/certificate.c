@@ -1,0 +1,105 @@
+/* Reading what a certificate says; see tls/identity.h. */
+#include "tls/identity.h"
+#include "tls/name.h"
+
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <time.h>
+
+static const char *curve_name(EVP_PKEY *key, char *name, size_t size)
+{
+    static const char *const usual[][2] = {
+        { "prime256v1", "P-256" }, { "secp384r1", "P-384" }, { "secp521r1", "P-521" },
+    };
+
+    if (!EVP_PKEY_get_group_name(key, name, size, NULL))
+        return "unnamed";
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+        if (strcmp(name, usual[i][0]) == 0)
+            return usual[i][1];
+    }
+    return name;
+}
+
+void certificate_key(X509 *cert, char text[KEY_TEXT_MAX])
+{
+    EVP_PKEY *key = X509_get0_pubkey(cert);
+    char curve[64];
+
+    text[0] = '\0';
+    if (!key)
+        return;
+    switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA:
+    case EVP_PKEY_RSA_PSS:
+        snprintf(text, KEY_TEXT_MAX, "RSA %d", EVP_PKEY_get_bits(key));
+        break;
+    case EVP_PKEY_EC:
+        snprintf(text, KEY_TEXT_MAX, "ECDSA %.16s", curve_name(key, curve, sizeof curve));
+        break;
+    case EVP_PKEY_ED25519:
+        snprintf(text, KEY_TEXT_MAX, "Ed25519");
+        break;
+    case EVP_PKEY_ED448:
+        snprintf(text, KEY_TEXT_MAX, "Ed448");
+        break;
+    default: {
+        const char *name = EVP_PKEY_get0_type_name(key);
+
+        snprintf(text, KEY_TEXT_MAX, "%s", name ? name : "unknown");
+    }
+    }
+}
+
+static time_ms time_of(const ASN1_TIME *when)
+{
+    struct tm tm;
+
+    return ASN1_TIME_to_tm(when, &tm) ? SECONDS(timegm(&tm)) : 0;
+}
+
+time_ms certificate_begins(const X509 *cert)
+{
+    return time_of(X509_get0_notBefore(cert));
+}
+
+time_ms certificate_expires(const X509 *cert)
+{
+    return time_of(X509_get0_notAfter(cert));
+}
+
+void certificate_names(const X509 *cert, bool (*take)(void *arg, struct slice name), void *arg)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        struct slice text;
+
+        if (name->type != GEN_DNS)
+            continue;
+        text = slice(ASN1_STRING_get0_data(name->d.dNSName), (size_t)ASN1_STRING_length(name->d.dNSName));
+        if (tls_name_is_usable(text) && !take(arg, text))
+            break;
+    }
+    GENERAL_NAMES_free(names);
+}
+
+bool certificate_common_name(const X509 *cert, char *text, size_t size)
+{
+    const X509_NAME *subject = X509_get_subject_name(cert);
+    unsigned char *utf8 = NULL;
+    int last = -1, len;
+    bool usable;
+
+    for (int i; (i = X509_NAME_get_index_by_NID(subject, NID_commonName, last)) >= 0;)
+        last = i;
+    if (last < 0)
+        return false;
+    len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+    usable = len > 0 && (size_t)len < size && !memchr(utf8, '\0', (size_t)len);
+    if (usable)
+        snprintf(text, size, "%.*s", len, (const char *)utf8);
+    OPENSSL_free(utf8);
+    return usable;
+}

@@ -1,0 +1,152 @@
+#include "tests/test.h"
+
+#include "dns/answer.h"
+
+static char text[DNS_NAME_MAX];
+static size_t used;
+
+#define NAME(literal) dns_name_text(SLICE(literal), text, &used)
+
+TEST(a_wire_name_becomes_lower_case_text_without_final_dot)
+{
+    CHECK(NAME("\2mX\7Example\3ORG\0"));
+    CHECK_TEXT(text, "mx.example.org");
+    CHECK_EQUAL(used, 16);
+}
+
+TEST(the_root_is_a_dot)
+{
+    CHECK(NAME("\0behind"));
+    CHECK_TEXT(text, ".");
+    CHECK_EQUAL(used, 1);
+}
+
+TEST(bytes_behind_the_name_are_left)
+{
+    CHECK(NAME("\1a\0\1b\0"));
+    CHECK_TEXT(text, "a");
+    CHECK_EQUAL(used, 3);
+}
+
+TEST(unusual_bytes_are_written_in_decimal)
+{
+    CHECK(NAME("\5_a-9.\4\0\xff\\ \0"));
+    CHECK_TEXT(text, "_a-9\\046.\\000\\255\\092\\032");
+}
+
+TEST(a_name_that_ends_early_is_refused_and_nothing_is_written)
+{
+    static const struct slice bad[] = { SLICE(""), SLICE("\2m"), SLICE("\2mx"), SLICE("\2mx\7example"), SLICE("\1") };
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        strcpy(text, "as before");
+        used = 77;
+        CHECK(!dns_name_text(bad[i], text, &used));
+        CHECK_TEXT(text, "as before");
+        CHECK_EQUAL(used, 77);
+    }
+    CHECK(!dns_name_text(slice(NULL, 0), text, &used));
+}
+
+TEST(compression_pointers_and_unknown_label_kinds_are_refused)
+{
+    CHECK(!NAME("\xc0\x00"));
+    CHECK(!NAME("\1a\xc0\x0c"));
+    CHECK(!NAME("\x40" "a\0"));
+    CHECK(!NAME("\x80" "a\0"));
+}
+
+TEST(a_name_of_255_bytes_is_the_longest)
+{
+    char wire[300];
+    size_t len = 0;
+
+    for (int i = 0; i < 3; i++) {
+        wire[len] = 63;
+        memset(wire + len + 1, 0xff, 63);
+        len += 64;
+    }
+    wire[len] = 61;
+    memset(wire + len + 1, 0xff, 61);
+    wire[len + 62] = '\0';
+    CHECK_EQUAL(len + 63, 255);
+    CHECK(dns_name_text(slice(wire, 255), text, &used));
+    CHECK_EQUAL(used, 255);
+    CHECK_EQUAL(strlen(text), 4 * 250 + 3);
+
+    wire[len] = 62;
+    wire[len + 62] = (char)0xff;
+    wire[len + 63] = '\0';
+    CHECK(!dns_name_text(slice(wire, 256), text, &used));
+}
+
+TEST(many_short_labels_fit)
+{
+    char wire[255] = { 0 };
+
+    for (size_t i = 0; i < 254; i += 2) {
+        wire[i] = 1;
+        wire[i + 1] = '\t';
+    }
+    CHECK(dns_name_text(slice(wire, sizeof wire), text, &used));
+    CHECK_EQUAL(strlen(text), 127 * 4 + 126);
+}
+
+TEST(names_that_can_be_asked_for)
+{
+    static const char *const good[] = { "org", "example.org", "_25._tcp.mx.example.org", "*.example.org", "a_b.example",
+                                        "xn--bcher-kva.example", "-a-.example", "1.2.0.192.in-addr.arpa" };
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        CHECK(dns_name_valid(good[i]));
+}
+
+TEST(names_that_cannot_be_asked_for)
+{
+    static const char *const bad[] = { "", ".", "a.", ".a", "a..b", "a b", "a\nb", "a\\046b", "b\xc3\xbc.example",
+                                       "a@b", "*a.example", "[192.0.2.1]", "a,b", "a;b", "\"a\"" };
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        CHECK(!dns_name_valid(bad[i]));
+    CHECK(!dns_name_valid(NULL));
+}
+
+TEST(labels_of_63_and_names_of_253_bytes_are_the_longest)
+{
+    char name[300];
+
+    memset(name, 'a', sizeof name);
+    name[63] = '\0';
+    CHECK(dns_name_valid(name));
+    name[63] = 'a';
+    name[64] = '\0';
+    CHECK(!dns_name_valid(name));
+    name[64] = 'a';
+    name[63] = name[127] = name[191] = '.';
+    name[253] = '\0';
+    CHECK(dns_name_valid(name));
+    name[253] = 'a';
+    name[254] = '\0';
+    CHECK(!dns_name_valid(name));
+}
+
+/* DANE-001 */
+TEST(each_status_has_its_name)
+{
+    struct dns_answer a = { .status = DNS_FOUND, .secure = true };
+
+    CHECK_TEXT(dns_status_name(&a), "secure");
+    a.status = DNS_NO_NAME;
+    CHECK_TEXT(dns_status_name(&a), "secure");
+    a.secure = false;
+    CHECK_TEXT(dns_status_name(&a), "insecure");
+    a.status = DNS_NO_DATA;
+    CHECK_TEXT(dns_status_name(&a), "insecure");
+    a.status = DNS_FAILED;
+    CHECK_TEXT(dns_status_name(&a), "error");
+    a.status = DNS_BOGUS;
+    CHECK_TEXT(dns_status_name(&a), "bogus");
+    CHECK_TEXT(dns_type_name(DNS_TLSA), "TLSA");
+    CHECK_TEXT(dns_type_name(DNS_AAAA), "AAAA");
+    CHECK_TEXT(dns_type_name(0), "UNKNOWN");
+}

@@ -1,0 +1,116 @@
+"""Fixtures of the system tests: a town with a gate (postern), a name server, an authority and mail hosts."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from harness.certificates import Authority
+from harness.nameserver import NameServer
+from harness.postern import Postern, program
+from harness.sink import Sink
+
+
+@pytest.fixture
+def place():
+    """A directory of the test, which other accounts may enter."""
+    path = Path(tempfile.mkdtemp(prefix="postern-test-"))
+    path.chmod(0o755)
+    yield path
+    if os.environ.get("KEEP") != "1":
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def authority():
+    path = Path(tempfile.mkdtemp(prefix="postern-authority-"))
+    path.chmod(0o755)
+    yield Authority(path)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def our_certificate(authority):
+    return authority.issue("mx.example.org")
+
+
+@pytest.fixture(scope="session")
+def sink_certificate(authority):
+    return authority.issue("sink.example.net", "*.hosts.example.net")
+
+
+@pytest.fixture
+def dns():
+    server = NameServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def sink(sink_certificate):
+    """A polite mail server which offers STARTTLS."""
+    server = Sink(sink_certificate)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def new_sink(sink_certificate):
+    """More of them: new_sink(address="127.0.0.3", port=sink.port)"""
+    made = []
+
+    def make(certificate=sink_certificate, **settings):
+        made.append(Sink(certificate, **settings))
+        return made[-1]
+    yield make
+    for server in made:
+        server.close()
+
+
+@pytest.fixture
+def new_postern(place, dns, our_certificate, authority):
+    """Instances not yet started, for tests that change the configuration first."""
+    if program() is None:
+        pytest.fail("no postern binary: build it, or set POSTERN")
+    made = []
+
+    def make(name="postern"):
+        made.append(Postern(place / name, dns, our_certificate, trusts=authority.file))
+        return made[-1]
+    yield make
+    for instance in made:
+        instance.stop()
+
+
+@pytest.fixture
+def postern(new_postern):
+    """One instance, not yet started."""
+    return new_postern()
+
+
+@pytest.fixture
+def gate(postern):
+    """The same, running."""
+    return postern.start()
+
+
+@pytest.fixture
+def peers(place):
+    """Stops every real mail server that a test started."""
+    started = []
+    yield started
+    for peer in reversed(started):
+        peer.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Show the end of every log in the test's directory when the test fails."""
+    report = (yield).get_result()
+    path = getattr(item, "funcargs", {}).get("place")
+    if report.when == "call" and report.failed and path:
+        for log in sorted(path.glob("**/log*")):
+            if log.is_file():
+                report.sections.append((f"{log.relative_to(path)}", log.read_text(errors="replace")[-6000:]))

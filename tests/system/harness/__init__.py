@@ -1,0 +1,1 @@
+"""What the system tests stand on: processes, certificates, a name server, a sink, and real peers."""
