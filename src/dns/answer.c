@@ -72,6 +72,47 @@ bool dns_name_text(struct slice wire, char text[DNS_NAME_MAX], size_t *used)
     return true;
 }
 
+/* Over a name that may be compressed: a pointer is its last part (RFC 1035 4.1.4). */
+static void skip_name(struct cursor *in)
+{
+    uint8_t len;
+
+    while ((len = cursor_u8(in)) > 0) {
+        if (len > LABEL_MAX) {
+            cursor_u8(in);
+            return;
+        }
+        cursor_bytes(in, len);
+    }
+}
+
+size_t dns_aliases_in(struct slice message)
+{
+    struct cursor in = cursor_over(message);
+    unsigned questions, answers;
+    size_t aliases = 0;
+
+    cursor_u32(&in);            /* id and flags */
+    questions = cursor_u16(&in);
+    answers = cursor_u16(&in);
+    cursor_u32(&in);            /* counts of the other sections */
+    for (; questions > 0 && !in.failed; questions--) {
+        skip_name(&in);
+        cursor_u32(&in);        /* type and class */
+    }
+    for (; answers > 0 && !in.failed; answers--) {
+        uint16_t type;
+
+        skip_name(&in);
+        type = cursor_u16(&in);
+        cursor_u16(&in);        /* class */
+        cursor_u32(&in);        /* ttl */
+        cursor_bytes(&in, cursor_u16(&in));
+        aliases += !in.failed && type == DNS_CNAME;
+    }
+    return aliases;
+}
+
 static bool label_valid(struct slice label)
 {
     if (slice_empty(label) || label.len > LABEL_MAX)

@@ -41,6 +41,12 @@ const char *dns_type_name(enum dns_type type);
 enum { DNS_NAME_MAX = 1025 };
 bool dns_name_text(struct slice wire, char text[DNS_NAME_MAX], size_t *used) must_check;
 
+/* How many CNAME records stand in the answer section of a DNS message: the
+ * links of the chain that led to the answer. Stops counting where the message
+ * makes no sense. */
+enum { DNS_ALIASES_MAX = 8 };       /* a longer chain is an error (DANE-012) */
+size_t dns_aliases_in(struct slice message);
+
 /* Can `name` be asked for: 1 to 253 bytes, labels of 1 to 63 bytes of letters,
  * digits, hyphen and underscore, no final dot (a "*" alone may be a label). */
 bool dns_name_valid(const char *name);

@@ -153,6 +153,13 @@ static void fail_answer(struct dns_answer *out, enum dns_status status, struct a
     out->why = arena_string(arena, slice_of(words));
 }
 
+static size_t aliases_in(const struct ub_result *result)
+{
+    size_t len = result->answer_len > 0 ? (size_t)result->answer_len : 0;
+
+    return result->answer_packet ? dns_aliases_in(slice(result->answer_packet, len)) : 0;
+}
+
 static void take_records(const struct ub_result *result, struct arena *arena, struct dns_answer *out)
 {
     size_t count = 0;
@@ -177,7 +184,9 @@ static void take_result(const struct ub_result *result, struct arena *arena, str
         fail_answer(out, DNS_BOGUS, arena, result->why_bogus ? result->why_bogus : "DNSSEC validation failed");
         return;
     }
-    if (result->havedata)
+    if (aliases_in(result) > DNS_ALIASES_MAX)
+        fail_answer(out, DNS_FAILED, arena, "too many CNAME records in a row");
+    else if (result->havedata)
         take_records(result, arena, out);
     else if (result->nxdomain)
         out->status = DNS_NO_NAME;

@@ -19,7 +19,6 @@ struct option {
 
 static const struct option always[] = {
     { "edns-buffer-size:", "1232" },            /* passes every path unfragmented; larger answers come by TCP */
-    { "max-query-restarts:", "8" },             /* CNAMEs of one chain (DANE-012) */
     { "outgoing-range:", "512" },               /* questions on the wire at once */
     { "num-queries-per-thread:", "1024" },
     { "outgoing-num-tcp:", "32" },

@@ -74,7 +74,8 @@ enum line_result {
  * inside is left in the slice for the grammar to refuse. Waits. A line that
  * never ends is skipped in constant memory, and fails with E_LIMIT after
  * `max_skipped` bytes; `max` is at most CONN_READ_MAX. */
-enum line_result conn_line(struct conn *c, size_t max, size_t max_skipped, struct slice *line, struct error *why) must_check;
+enum line_result conn_line(struct conn *c, size_t max, size_t max_skipped, struct slice *line,
+                           struct error *why) must_check;
 
 /* --- writing ---------------------------------------------------------- */
 

@@ -38,8 +38,9 @@ struct delivery *message_delivery(const struct message *m, const char *destinati
 /* A committed message, with all its deliveries due. */
 struct message *message_enlist(struct queue *q, const struct envelope *e);
 
-/* One recipient of a stored message, at the start. */
-void message_load(struct queue *q, const struct engine_due *due);
+/* One recipient at the start; they come message by message. `*last` begins as
+ * NULL and is the message before. */
+void message_load(struct queue *q, const struct engine_due *due, struct message **last);
 
 /* No more in the engine. Deliveries under way stay until their leases end. */
 void message_delist(struct queue *q, struct message *m);

@@ -70,16 +70,14 @@ struct message *message_enlist(struct queue *q, const struct envelope *e)
     return m;
 }
 
-void message_load(struct queue *q, const struct engine_due *due)
+void message_load(struct queue *q, const struct engine_due *due, struct message **last)
 {
-    struct message *m = message_find(q, due->id);
-
-    if (!m) {
-        m = message_new(q, due->id);
-        m->held = due->held;
+    if (!*last || (*last)->link.key != due->id) {
+        *last = message_new(q, due->id);
+        (*last)->held = due->held;
         q->held += due->held;
     }
-    count_recipient(q, m, due->destination, due->due);
+    count_recipient(q, *last, due->destination, due->due);
     q->recipients++;
 }
 

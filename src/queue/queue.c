@@ -6,9 +6,16 @@
 #include <errno.h>
 #include <sys/random.h>
 
+struct loading {
+    struct queue *q;
+    struct message *last;
+};
+
 static void load_one(void *arg, const struct engine_due *due)
 {
-    message_load(arg, due);
+    struct loading *l = arg;
+
+    message_load(l->q, due, &l->last);
 }
 
 static bool lease_numbers(struct queue *q, struct error *why)
@@ -21,12 +28,13 @@ static bool lease_numbers(struct queue *q, struct error *why)
 struct queue *queue_over(struct engine *e, const struct queue_settings *s, struct error *why)
 {
     struct queue *q = NEW(struct queue);
+    struct loading l = { .q = q };
 
     q->engine = e;
     q->minimum_free = s->minimum_free;
     q->waiting_end = &q->waiting;
     q->schedule = schedule_new(s->slots ? s->slots : 1, s->per_destination ? s->per_destination : 1);
-    if (lease_numbers(q, why) && e->class->load(e, load_one, q, why))
+    if (lease_numbers(q, why) && e->class->load(e, load_one, &l, why))
         return q;
     queue_close(q);
     return NULL;
@@ -56,13 +64,14 @@ static void cancel_waiting(struct queue *q)
     }
 }
 
+/* The schedule goes as a whole: its deliveries need not leave it one by one. */
 static void free_message(struct queue *q, struct message *m)
 {
     struct delivery *next;
 
     for (struct delivery *d = m->deliveries; d; d = next) {
         next = d->sibling;
-        schedule_forget(q->schedule, d);
+        free(d);
     }
     fresh_forget(q, m);
     free(m);

@@ -34,7 +34,7 @@ struct delivery {
 };
 
 struct schedule *schedule_new(unsigned slots, unsigned per_destination);
-void schedule_free(struct schedule *s);     /* frees the deliveries' destinations, not the deliveries; NULL is fine */
+void schedule_free(struct schedule *s);     /* but not its deliveries: free() does for them then. NULL is fine */
 
 /* A new delivery, HELD. */
 struct delivery *schedule_delivery(struct schedule *s, const char *destination);

@@ -1,11 +1,15 @@
 #include "serve/config_file.h"
 
+#include "base/memory.h"
 #include "deliver/route.h"
 #include "net/address.h"
 #include "smtp/address.h"
 #include "tls/context.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+
+enum { CONFIG_MAX = 4 * 1024 * 1024 };
 
 /* libConfuse's error function has no argument of its own to give. */
 static struct {
@@ -26,11 +30,17 @@ void config_problem(const char *file, int line, const char *text)
     reader.tell(reader.arg, whole);
 }
 
+/* An option that is put behind the end of the file: libConfuse takes the end of
+ * the file for the end of an open section, and this one is known only outside. */
+#define SENTINEL "end-of-configuration"
+
 static void on_error(cfg_t *cfg, const char *format, va_list args)
 {
     char text[500];
 
     vsnprintf(text, sizeof text, format, args);
+    if (strstr(text, SENTINEL))
+        snprintf(text, sizeof text, "section \"%s\" is not closed: a } is missing", cfg->name);
     config_problem(cfg && cfg->filename ? cfg->filename : "configuration", cfg ? cfg->line : 0, text);
 }
 
@@ -238,6 +248,7 @@ static cfg_opt_t top_options[] = {
     CFG_SEC("retry", retry_options, CFGF_NONE),
     CFG_SEC("limits", limits_options, CFGF_NONE),
     CFG_FUNC("include", &cfg_include),
+    CFG_BOOL(SENTINEL, cfg_false, CFGF_NONE),
     CFG_END() };
 
 static void set_checks(cfg_t *cfg)
@@ -269,19 +280,41 @@ static void set_checks(cfg_t *cfg)
 
 /* --- reading ------------------------------------------------------------------ */
 
+/* The file's text with the sentinel behind it. */
+static FILE *open_with_sentinel(const char *file, struct buf *text)
+{
+    auto_close int fd = open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : 0;
+
+    buf_init(text, CONFIG_MAX);
+    while (fd >= 0 && !text->failed) {
+        char *room = buf_room(text, 4096);
+
+        n = room ? read(fd, room, 4096) : -1;
+        if (n <= 0)
+            break;
+        buf_grew(text, (size_t)n);
+    }
+    buf_add(text, SLICE("\n" SENTINEL " = true\n"));
+    return n == 0 && !text->failed ? fmemopen(text->memory + text->start, buf_len(text), "r") : NULL;
+}
+
 static bool parse(cfg_t *cfg, const char *file)
 {
-    switch (cfg_parse(cfg, file)) {
-    case CFG_SUCCESS:
-        return reader.problems == 0;
-    case CFG_FILE_ERROR:
+    auto_buf struct buf text = { 0 };
+    FILE *stream = open_with_sentinel(file, &text);
+    int result;
+
+    if (!stream) {
         config_problem(file, 0, "cannot be read; name the file with -c FILE");
         return false;
-    default:
-        if (reader.problems == 0)
-            config_problem(file, cfg->line, "cannot be understood");
-        return false;
     }
+    cfg->filename = strdup(file);
+    result = cfg_parse_fp(cfg, stream);
+    fclose(stream);
+    if (result != CFG_SUCCESS && reader.problems == 0)
+        config_problem(file, cfg->line, "cannot be understood");
+    return reader.problems == 0;
 }
 
 cfg_t *config_file_parse(const char *file, void (*tell)(void *arg, const char *text), void *arg)

@@ -21,6 +21,7 @@ enum {
     RETIRE_GRACE_MS = 600000,   /* for an old generation after a reload */
     STABLE_MS = 5000,           /* who lives so long did not die of its start */
     RESTART_MOST_MS = 30000,
+    IMPATIENCE_MS = 2000,
 };
 
 struct seat;
@@ -55,6 +56,7 @@ static struct {
     size_t seat_count;
     struct child *children;
     struct timer *timer;
+    time_ms stop_since;
     bool reload, stop, kill_all, announced, failed, draining_store;
 } master;
 
@@ -104,7 +106,6 @@ static void child_closed(void *owner, const struct error *why)
 
     channel_free(c->control);
     c->control = NULL;
-    kill(c->pid, SIGTERM);
     if (c->kill_at == TIME_NEVER)
         c->kill_at = loop_now() + SECONDS(1);
 }
@@ -202,6 +203,15 @@ static int run_role(const struct child *c, int control_fd)
     return EXIT_FAILURE;
 }
 
+/* A terminal or a service manager signals the whole group; workers hear of it
+ * from the master, in the right order. */
+static void ignore_service_signals(void)
+{
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+}
+
 static void be_child(const struct child *c, int control_fd, pid_t parent)
 {
     const struct generation *g = master.now;
@@ -217,6 +227,7 @@ static void be_child(const struct child *c, int control_fd, pid_t parent)
     snprintf(title, sizeof title, "%s.%u", role_names[c->role], c->slot);
     log_name(c->role == LINK_STORE ? "store" : title);
     process_begin_child(title, keep, sockets + 1);
+    ignore_service_signals();
     process_tie_to_parent(parent);
     loop_open();
     if (process_drop_to(g->drop ? &g->account : NULL, &why))
@@ -419,7 +430,11 @@ static void on_signal(void *owner, int number)
     if (number == SIGHUP)
         master.reload = true;
     if (number == SIGTERM || number == SIGINT) {
-        master.kill_all = master.stop;
+        /* Asked again after a while: somebody is impatient. At once: the same wish by two ways. */
+        if (master.stop && loop_now() - master.stop_since > IMPATIENCE_MS)
+            master.kill_all = true;
+        if (!master.stop)
+            master.stop_since = loop_now();
         master.stop = true;
     }
 }

@@ -104,7 +104,7 @@ static bool set_suites(SSL_CTX *ctx, const struct tls_parameters *p, struct erro
  * spelling of OpenSSL 3.5: "*" sends a key share at once, so that a server
  * without the hybrid group needs no second round trip. */
 static const char *const group_lists[] = {
-    "*X25519MLKEM768/*X25519:P-256:P-384",
+    "*X25519MLKEM768 / *X25519:P-256:P-384",
     "X25519MLKEM768:X25519:P-256:P-384",
     "X25519:P-256:P-384",
     "P-256:P-384",
@@ -129,9 +129,17 @@ typedef int security_judge(const SSL *ssl, const SSL_CTX *ctx, int op, int bits,
 
 static security_judge *usual_judge;     /* OpenSSL's own, the same for every context */
 
+enum { LEAST_BITS = 112 };      /* STARTTLS-098; SHA-1 counts 64 */
+
+static bool is_old(const SSL *ssl)
+{
+    return ssl && SSL_version(ssl) < TLS1_2_VERSION;
+}
+
 /* A weak certificate never fails a handshake. Our own is the operator's choice,
  * and tls_server_review warns; the peer's is judged when its chain is verified,
- * and becomes a fact (STARTTLS-105). All else is as the level says. */
+ * and becomes a fact (STARTTLS-105). Weak signatures are for old versions only,
+ * where these are allowed. All else is as the level says. */
 static int judge(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, void *other, void *arg)
 {
     switch (op & ~SSL_SECOP_PEER) {
@@ -139,9 +147,17 @@ static int judge(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, 
     case SSL_SECOP_CA_KEY:
     case SSL_SECOP_CA_MD:
         return 1;
+    case SSL_SECOP_SIGALG_SUPPORTED:
+    case SSL_SECOP_SIGALG_SHARED:
+    case SSL_SECOP_SIGALG_CHECK:
+    case SSL_SECOP_SIGALG_MASK:
+        if (bits < LEAST_BITS && !is_old(ssl))
+            return 0;
+        break;
     default:
-        return usual_judge(ssl, ctx, op, bits, nid, other, arg);
+        break;
     }
+    return usual_judge(ssl, ctx, op, bits, nid, other, arg);
 }
 
 static void set_security(SSL_CTX *ctx, enum tls_version minimum)
@@ -150,8 +166,7 @@ static void set_security(SSL_CTX *ctx, enum tls_version minimum)
         usual_judge = SSL_CTX_get_security_callback(ctx);
     SSL_CTX_set_security_callback(ctx, judge);
 
-    /* Level 2 is STARTTLS-098: at least 112 bits, and no SHA-1 signatures.
-     * TLS 1.0 and 1.1 sign with SHA-1 and MD5 and need level 0. */
+    /* Level 2 is LEAST_BITS for all. TLS 1.0 and 1.1 sign with SHA-1 and MD5 and need level 0. */
     SSL_CTX_set_security_level(ctx, minimum < TLS_1_2 ? 0 : 2);
 }
 

@@ -92,6 +92,29 @@ TEST(many_short_labels_fit)
     CHECK_EQUAL(strlen(text), 127 * 4 + 126);
 }
 
+#define HEAD "\0\0\x81\x80"
+#define QUESTION "\1a\0\0\1\0\1"
+#define CNAME "\xc0\x0c\0\5\0\1\0\0\0\12\0\3\1b\0"
+#define ADDRESS "\1b\0\0\1\0\1\0\0\0\12\0\4\xc0\0\2\1"
+
+TEST(the_links_of_a_chain_are_counted_in_the_answer_section)
+{
+    CHECK_EQUAL(dns_aliases_in(SLICE(HEAD "\0\1\0\3\0\1\0\0" QUESTION CNAME CNAME ADDRESS CNAME)), 2);
+    CHECK_EQUAL(dns_aliases_in(SLICE(HEAD "\0\1\0\1\0\0\0\0" QUESTION ADDRESS)), 0);
+    CHECK_EQUAL(dns_aliases_in(SLICE(HEAD "\0\0\0\1\0\0\0\0" CNAME)), 1);
+}
+
+TEST(a_message_that_ends_early_is_counted_as_far_as_it_goes)
+{
+    const struct slice whole = SLICE(HEAD "\0\1\0\2\0\0\0\0" QUESTION CNAME CNAME);
+
+    for (size_t len = 0; len < whole.len; len++)
+        CHECK(dns_aliases_in(slice_first(whole, len)) < 2);
+    CHECK_EQUAL(dns_aliases_in(whole), 2);
+    CHECK_EQUAL(dns_aliases_in(slice_first(whole, whole.len - 1)), 1);
+    CHECK_EQUAL(dns_aliases_in(SLICE(HEAD "\xff\xff\xff\xff\0\0\0\0" QUESTION)), 0);
+}
+
 TEST(names_that_can_be_asked_for)
 {
     static const char *const good[] = { "org", "example.org", "_25._tcp.mx.example.org", "*.example.org", "a_b.example",

@@ -380,7 +380,9 @@ static void no_close(void *self, bool polite)
     *(int *)self = polite ? -1 : -2;
 }
 
-static const struct transport broken_transport = { .read = no_read, .write = no_write, .tls = no_tls, .close = no_close };
+static const struct transport broken_transport = {
+    .read = no_read, .write = no_write, .tls = no_tls, .close = no_close,
+};
 
 TEST(a_failure_to_write_is_kept_and_told_by_flush_and_read)
 {

@@ -1,7 +1,8 @@
 /* tests/net/loopback.h - two ends of a TCP connection on real fibers, and certificates for them.
  *
  * cmocka leaves a failed test by longjmp, which must not happen on a fiber:
- * what a fiber finds it says with HOLDS, and the test fails at loopback_close. A test that hangs is killed after 30 seconds. */
+ * what a fiber finds it says with HOLDS, and the test fails at
+ * loopback_close. A test that hangs is killed after 30 seconds. */
 #ifndef TESTS_NET_LOOPBACK_H
 #define TESTS_NET_LOOPBACK_H
 

@@ -196,7 +196,9 @@ TEST(any_line_and_any_reply_with_a_code_may_be_said)
 
 TEST(a_reply_with_another_code_is_complained_about)
 {
-    static const char *const table[] = { "251 ok\r\n", "250-one\r\n251 two\r\n", "2500 ok\r\n", "25\r\n", "250-a\r\n\r\n" };
+    static const char *const table[] = {
+        "251 ok\r\n", "250-one\r\n251 two\r\n", "2500 ok\r\n", "25\r\n", "250-a\r\n\r\n",
+    };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct script *s = script_new('C', "S=250\n");

@@ -154,8 +154,9 @@ static void wake_for_ever(void *arg)
 {
     struct fiber **other = arg;
 
-    while (fiber_wait(TIME_NEVER) == FIBER_WOKEN && !game_over)
-        fiber_wake(*other);
+    while (fiber_wait(TIME_NEVER) == FIBER_WOKEN)
+        if (!game_over)
+            fiber_wake(*other);
 }
 
 static void end_game(void *unused)

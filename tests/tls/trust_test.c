@@ -272,6 +272,36 @@ TEST(weak_keys_and_signatures_are_untrusted_but_used)
     CHECK_DISTRUSTS(meet_wish(sha1, "mx.example.org"), "CA signature digest algorithm too weak");
 }
 
+/* STARTTLS-098 */
+TEST(what_is_trusted_does_not_depend_on_the_minimum_version)
+{
+    struct tls_client_settings settings = { .minimum = TLS_1_0 };
+    struct cert_wish wish = { .dns = { "mx.example.org" }, .key = CERT_RSA_1024 };
+    struct error why = { 0 };
+    struct tls_client *lax;
+    struct cert *leaf;
+
+    client();
+    settings.ca_file = cert_file("root.pem", root, NULL);
+    lax = tls_client_new(&settings, &why);
+    CHECK_OK(lax, &why);
+    leaf = cert_make(&wish, between);
+    {
+        struct tls_identity id = { cert_file("lax.pem", leaf, between, NULL), cert_key_file("lax.key", leaf) };
+        struct tls_server_settings server_settings = { .identities = &id, .identity_count = 1 };
+        struct tls_server *s = tls_server_new(&server_settings, &why);
+        struct pair p = pair_new(s, &(struct tls_want){ .client = lax });
+        struct tls_facts facts;
+
+        tls_get_facts(p.client, &facts);
+        CHECK_DISTRUSTS(facts, "EE certificate key too weak");
+        pair_done(&p);
+        tls_server_free(s);
+    }
+    cert_free(leaf);
+    tls_client_free(lax);
+}
+
 TEST(a_damaged_signature_is_untrusted)
 {
     struct cert *impostor = cert_make(&(struct cert_wish){ .common_name = "Between", .is_ca = true }, NULL);

@@ -1,0 +1,87 @@
+#include "tests/test.h"
+
+#include "deliver/bounce.h"
+
+static struct routing_rule ours = { .name = "example.com", .route = { .kind = ROUTE_SMTP, .host = "inner", .port = 24 } };
+static struct routing_rule rest = { .name = "default" };
+static struct arena arena;
+static struct id_maker ids;
+
+static struct bounce_settings settings(struct routing *routing)
+{
+    routing->table = domain_table_new();
+    CHECK(domain_table_add(routing->table, SLICE("example.com"), &ours));
+    CHECK(domain_table_add(routing->table, SLICE("default"), &rest));
+    arena_init(&arena, 1024 * 1024);
+    return (struct bounce_settings){ "mx.example.org", routing, &ids };
+}
+
+static const struct outcome outcomes[] = {
+    { .address = "good@example.net", .result = RCPT_DELIVERED, .status = "2.0.0", .why = "" },
+    { .address = "bad@example.net", .result = RCPT_FAILED, .status = "5.1.1", .host = "mx1.example.net[192.0.2.7]:25",
+      .words = "550 5.1.1 no such user\nreally not", .why = "mx1 said: 550 no such user" },
+    { .address = "slow@example.net", .result = RCPT_DEFERRED, .status = "4.4.1", .why = "no connection" } };
+
+TEST(a_bounce_goes_back_to_the_sender_about_what_failed_only)
+{
+    struct routing routing;
+    struct bounce_settings s = settings(&routing);
+    struct envelope original = { .id = 77, .sender = "sender@example.com", .arrived = 1700000000000 };
+    struct bounce b;
+    const char *text;
+
+    CHECK(bounce_make(&s, DSN_FAILED, &original, outcomes, 3, SLICE("Subject: hello\r\n\r\n"), 0, 1700000100000, &arena, &b));
+    CHECK_ID("SMTP-154", b.envelope.sender[0] == '\0');
+    CHECK_TEXT(b.recipient.address, "sender@example.com");
+    CHECK_TEXT(b.recipient.destination, "smtp inner:24 off");
+    CHECK(b.envelope.id != 0 && b.envelope.id != original.id);
+    buf_byte(&b.body, '\0');
+    text = buf_slice(&b.body).at;
+    CHECK(strstr(text, "bad@example.net") && strstr(text, "5.1.1") && strstr(text, "no such user"));
+    CHECK(!strstr(text, "good@example.net") && !strstr(text, "slow@example.net"));
+    CHECK(strstr(text, "Subject: hello"));
+    buf_done(&b.body);
+    domain_table_free(routing.table);
+    arena_done(&arena);
+}
+
+TEST(a_null_sender_never_gets_a_bounce)
+{
+    struct routing routing;
+    struct bounce_settings s = settings(&routing);
+    struct envelope original = { .id = 77, .sender = "" };
+    struct bounce b;
+
+    CHECK_ID("SMTP-085", !bounce_make(&s, DSN_FAILED, &original, outcomes, 3, SLICE(""), 0, 1, &arena, &b));
+    domain_table_free(routing.table);
+    arena_done(&arena);
+}
+
+TEST(nothing_failed_makes_no_bounce)
+{
+    struct routing routing;
+    struct bounce_settings s = settings(&routing);
+    struct envelope original = { .id = 77, .sender = "sender@example.com" };
+    struct bounce b;
+
+    CHECK(!bounce_make(&s, DSN_FAILED, &original, outcomes, 1, SLICE(""), 0, 1, &arena, &b));
+    domain_table_free(routing.table);
+    arena_done(&arena);
+}
+
+TEST(thousands_of_failures_still_make_a_bounce_of_bounded_size)
+{
+    static struct outcome many[1000];
+    struct routing routing;
+    struct bounce_settings s = settings(&routing);
+    struct envelope original = { .id = 77, .sender = "sender@example.com" };
+    struct bounce b;
+
+    for (size_t i = 0; i < 1000; i++)
+        many[i] = outcomes[1];
+    CHECK(bounce_make(&s, DSN_FAILED, &original, many, 1000, SLICE("Subject: x\r\n\r\n"), 0, 1700000000000, &arena, &b));
+    CHECK(!b.body.failed && buf_len(&b.body) <= BOUNCE_BODY_MAX && buf_len(&b.body) > 1000);
+    buf_done(&b.body);
+    domain_table_free(routing.table);
+    arena_done(&arena);
+}

@@ -1,0 +1,179 @@
+#include "tests/dns/tree.h"
+
+#include "base/memory.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+struct tree tree;
+struct resolver *resolver;
+struct arena arena;
+struct error why;
+
+static pid_t server;
+static size_t running;          /* fibers of on_fiber */
+
+/* --- sockets ------------------------------------------------------------------- */
+
+static struct sockaddr_in loopback(uint16_t port)
+{
+    return (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) }, .sin_port = htons(port) };
+}
+
+int udp_on_loopback(char address[40])
+{
+    struct sockaddr_in at = loopback(0);
+    socklen_t length = sizeof at;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof at) == 0);
+    CHECK(getsockname(fd, (struct sockaddr *)&at, &length) == 0);
+    snprintf(address, 40, "127.0.0.1@%u", ntohs(at.sin_port));
+    return fd;
+}
+
+static const char *port_of(const char *address)
+{
+    return strchr(address, '@') + 1;
+}
+
+static bool listens(const char *address)
+{
+    struct sockaddr_in at = loopback((uint16_t)atoi(port_of(address)));
+    auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+}
+
+/* --- the tree -------------------------------------------------------------------- */
+
+bool tree_can_grow(void)
+{
+    return system("command -v nsd ldns-keygen ldns-signzone >/dev/null 2>&1") == 0;
+}
+
+static void fell(void)
+{
+    char command[128];
+
+    kill(server, SIGTERM);
+    waitpid(server, NULL, 0);
+    snprintf(command, sizeof command, "rm -rf '%s'", tree.folder);
+    if (system(command) != 0)
+        perror(command);
+}
+
+static void become_server(void)
+{
+    int log;
+
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (chdir(tree.folder) != 0 || (log = open("log", O_WRONLY | O_CREAT | O_CLOEXEC, 0600)) < 0)
+        _exit(1);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    execl("/bin/sh", "sh", TESTS_DNS "/signed_tree.sh", tree.folder, port_of(tree.address), (char *)NULL);
+    _exit(127);
+}
+
+void tree_grow(void)
+{
+    if (server)
+        return;
+    snprintf(tree.folder, sizeof tree.folder, "/tmp/postern-dns-XXXXXX");
+    CHECK(mkdtemp(tree.folder) && chmod(tree.folder, 0755) == 0);
+    snprintf(tree.anchor, sizeof tree.anchor, "%s/anchor", tree.folder);
+    close(udp_on_loopback(tree.address));
+    udp_on_loopback(tree.silent_address);
+    server = fork();
+    if (server == 0)
+        become_server();
+    atexit(fell);
+    for (int tries = 0; !listens(tree.address) && tries < 600; tries++)
+        usleep(50000);
+    CHECK(listens(tree.address));
+}
+
+/* --- asking ------------------------------------------------------------------------ */
+
+void start(const struct resolver_settings *s)
+{
+    loop_open();
+    arena_init(&arena, 1024 * 1024);
+    resolver = resolver_new(s, &why);
+    CHECK_OK(resolver, &why);
+}
+
+void start_on_tree(time_ms timeout)
+{
+    const struct dns_stub stubs[] = {
+        { ".", tree.address },           { "test.", tree.address },      { "sec.test", tree.address },
+        { "insec.test", tree.address },  { "bogus.test", tree.address }, { "expired.test", tree.address },
+        { "optout.test", tree.address }, { "silent.test", tree.silent_address },
+    };
+    const struct resolver_settings s = { .stubs = stubs, .stub_count = sizeof stubs / sizeof *stubs,
+                                         .trust_anchor_file = tree.anchor, .validate = true, .timeout = timeout };
+
+    start(&s);
+}
+
+void stop(void)
+{
+    resolver_free(resolver);
+    resolver = NULL;
+    arena_done(&arena);
+    loop_close();
+}
+
+struct work {
+    void (*run)(void *arg);
+    void *arg;
+};
+
+static void run_work(void *arg)
+{
+    struct work *work = arg;
+
+    work->run(work->arg);
+    free(work);
+    if (--running == 0)
+        loop_stop();
+}
+
+struct fiber *on_fiber(void (*run)(void *arg), void *arg)
+{
+    struct work *work = NEW(struct work);
+
+    *work = (struct work){ run, arg };
+    running++;
+    return fiber_start("test", run_work, work);
+}
+
+static void ask_on_fiber(void *arg)
+{
+    struct asking *a = arg;
+    time_ms before = clock_now();
+
+    resolver_ask(resolver, a->name, a->type, &arena, &a->answer);
+    a->took = clock_now() - before;
+}
+
+void begin(struct asking *a, const char *name, enum dns_type type)
+{
+    *a = (struct asking){ .name = name, .type = type };
+    a->fiber = on_fiber(ask_on_fiber, a);
+}
+
+struct dns_answer ask(const char *name, enum dns_type type)
+{
+    struct asking a;
+
+    begin(&a, name, type);
+    loop_run();
+    return a.answer;
+}
