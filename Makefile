@@ -39,7 +39,7 @@ test:                       # all set-up, then every test; ends with "N passed, 
 bench:                      # against the peers, on this machine: tables on the terminal
 	@scripts/install-packages build demo test bench
 	@scripts/build build-release
-	@tests/bench/run
+	@bench/run
 
 fuzz:                       # each fuzzer for FUZZ_SECONDS
 	@scripts/install-packages build test

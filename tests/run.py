@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Build every flavour, run every test, count.
 
-    tests/run.py [STAGE...]     build tree unit valgrind fuzz system; all of them without arguments
+    tests/run.py [STAGE...]     build tree unit valgrind fuzz install system; all without arguments
 
 One line for each program, failures with their output, and at the end the line
 "N passed, N failed". tests/README.md says what the stages are. FUZZ_SECONDS
@@ -24,7 +24,8 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 PYTHON = "/usr/bin/python3"     # Debian's: it has the packages that packages.txt names
 FLAVOURS = ["build", "build-release", "build-clang", "build-debug", "build-asan", "build-fuzz"]
-NEEDED = {"unit": "build-asan", "valgrind": "build-debug", "fuzz": "build-fuzz", "system": "build"}
+NEEDED = {"unit": "build-asan", "valgrind": "build-debug", "fuzz": "build-fuzz", "install": "build-release",
+          "system": "build"}
 FUZZ_SECONDS = int(os.environ.get("FUZZ_SECONDS", "3"))
 FUZZ_CORPUS = "tests/fuzz/corpus"
 
@@ -276,6 +277,10 @@ def stage_tree(tally):
     run_pytest(tally, "tree", "tests/tree_test.py", 300)
 
 
+def stage_install(tally):
+    run_pytest(tally, "install", "tests/install_test.py", 300)
+
+
 def stage_system(tally):
     run_pytest(tally, "system", "tests/system", 2400)
 
@@ -286,6 +291,7 @@ STAGES = {
     "unit": stage_unit,
     "valgrind": stage_valgrind,
     "fuzz": stage_fuzz,
+    "install": stage_install,
     "system": stage_system,
 }
 

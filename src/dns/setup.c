@@ -101,13 +101,24 @@ static bool open_special_zones(struct ub_ctx *library, const struct resolver_set
     return !is_served(s, SLICE("in-addr.arpa")) || set(library, "unblock-lan-zones:", "yes", why);
 }
 
+/* The library takes any number for a port, whatever stands behind it. */
+static bool has_good_port(const char *server)
+{
+    struct slice port = slice_of(server);
+    uint64_t number;
+
+    slice_cut(&port, '@');
+    return !port.at || (slice_to_number(port, 65535, &number) && number > 0);
+}
+
 static bool add_servers(struct ub_ctx *library, const struct resolver_settings *s, struct error *why)
 {
     for (size_t i = 0; i < s->forwarder_count; i++)
-        if (ub_ctx_set_fwd(library, s->forwarders[i]) != 0)
+        if (!has_good_port(s->forwarders[i]) || ub_ctx_set_fwd(library, s->forwarders[i]) != 0)
             return fail(why, E_USAGE, "\"%s\" is not the address of a DNS server", s->forwarders[i]);
     for (size_t i = 0; i < s->stub_count; i++)
-        if (ub_ctx_set_stub(library, s->stubs[i].zone, s->stubs[i].server, 0) != 0)
+        if (!has_good_port(s->stubs[i].server) ||
+            ub_ctx_set_stub(library, s->stubs[i].zone, s->stubs[i].server, 0) != 0)
             return fail(why, E_USAGE, "\"%s\" at \"%s\" is not a zone with the address of its server",
                         s->stubs[i].zone, s->stubs[i].server);
     return allow_loopback(library, s, why) && open_special_zones(library, s, why);

@@ -33,7 +33,7 @@ struct group;
  * E_STORAGE_VERSION when a newer postern made it. All deliveries found are due
  * as recorded; leases do not survive. */
 struct queue *queue_open(const struct queue_settings *s, struct error *why) must_check;
-void queue_close(struct queue *q);          /* no group may be out; NULL is fine */
+void queue_close(struct queue *q);          /* no group and no incoming may be out; answers what waits with E_CANCELLED; NULL is fine */
 
 /* --- accepting --------------------------------------------------------- */
 
@@ -87,7 +87,8 @@ enum { LEASE_BODY_MAX = 64 * 1024 };
  * and tried again after five minutes. */
 bool queue_lease(struct queue *q, time_ms now, unsigned slot, struct arena *arena, struct lease *out) must_check;
 
-/* When queue_lease will next have something without anything else happening; TIME_NEVER. */
+/* When queue_lease will next have something without anything else happening:
+ * 0 when it has now, for some slot; TIME_NEVER. */
 time_ms queue_next_due(const struct queue *q);
 
 /* Bytes of a leased message from `offset`, at most `size`; 0 at the end. */
@@ -167,8 +168,10 @@ enum queue_act {
 void queue_operate(struct queue *q, enum queue_act act, message_id id, time_ms now, queue_answer *answer, void *arg);
 
 struct queue_figures {
-    uint64_t messages, recipients, due, leased, held;
-    uint64_t body_bytes, segment_bytes;
+    uint64_t messages, recipients;
+    uint64_t due, leased;           /* deliveries: one message for one destination. due: when queue_lease last looked */
+    uint64_t held;                  /* messages */
+    uint64_t body_bytes, segment_bytes;     /* of all bodies; of the segment files, dead bytes included */
     time_ms oldest_arrival;         /* wall; 0 when empty */
     uint64_t groups, group_members; /* since start: members / groups is the group size */
 };

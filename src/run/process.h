@@ -32,8 +32,9 @@ pid_t process_fork(struct error *why) must_check;
  * with the rest. */
 void process_begin_child(const char *title, const int *keep, size_t keep_count);
 
-/* Called first in main: lets titles take the place of the arguments in ps.
- * Without it a title shows only in the short name of the process. */
+/* Called first in main: lets titles take the place of the arguments in ps,
+ * whose strings are then gone: a child must not use argv. Without it a title
+ * shows only in the short name of the process. */
 void process_title_init(int argc, char **argv);
 
 /* Die with the parent: a worker never outlives a killed master. `parent` is

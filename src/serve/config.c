@@ -141,14 +141,19 @@ static void build_rule(struct building *b, cfg_t *section, bool ours)
                         "names from the DNS prove nothing (RFC 9525 6.1.1)");
     if (!domain_table_add(b->config->routing.table, slice_of(title), rule))
         section_problem(section, "\"%s\" is given twice", title);
+    b->config->rules[b->config->rule_count++] = rule;
 }
 
 static void build_routing(struct building *b)
 {
     static const char *const kinds[] = { "domain", "destination" };
+    size_t sections = cfg_size(b->cfg, "domain") + cfg_size(b->cfg, "destination");
     struct routing_rule *fallback;
 
     b->config->routing.table = domain_table_new();
+    b->config->rules = arena_take(&b->config->arena, (sections + 1) * sizeof *b->config->rules);
+    if (!b->config->rules)
+        return;
     for (size_t k = 0; k < COUNT(kinds); k++)
         for (unsigned i = 0; i < cfg_size(b->cfg, kinds[k]); i++)
             build_rule(b, cfg_getnsec(b->cfg, kinds[k], i), k == 0);

@@ -40,6 +40,8 @@ struct config {
     const struct listener_config *listeners;
     size_t listener_count;
     struct routing routing;
+    const struct routing_rule **rules;      /* all that `routing` holds */
+    size_t rule_count;
     struct resolver_settings resolver;
     struct retry_rule retry;
     struct smtp_limits limits;

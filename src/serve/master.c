@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "run/channel.h"
+#include "serve/confine.h"
 #include "serve/generation.h"
 #include "serve/inbound.h"
 #include "serve/outbound.h"
@@ -230,10 +231,12 @@ static void be_child(const struct child *c, int control_fd, pid_t parent)
     ignore_service_signals();
     process_tie_to_parent(parent);
     loop_open();
-    if (process_drop_to(g->drop ? &g->account : NULL, &why))
+    if (process_drop_to(g->drop ? &g->account : NULL, &why)) {
+        confine(g->config, c->role);
         code = run_role(c, control_fd);
-    else
+    } else {
         log_say(LOG_LEVEL_ERROR, "rights.kept", &why, "cannot give up root's rights; not starting");
+    }
     _exit(code);
 }
 

@@ -11,7 +11,7 @@
 #include "base/error.h"
 
 enum tls_version { TLS_VERSION_NONE, TLS_1_0, TLS_1_1, TLS_1_2, TLS_1_3 };
-const char *tls_version_name(enum tls_version v);                           /* "TLSv1.2", RFC 8996's spelling "TLSv1.0" */
+const char *tls_version_name(enum tls_version v);       /* "TLSv1.2"; "TLSv1.0" as RFC 8996 spells it; "none" */
 bool tls_version_parse(struct slice text, enum tls_version *v) must_check;  /* "1.0" .. "1.3" */
 
 /* --- a server's certificates ------------------------------------------ */
@@ -23,7 +23,7 @@ struct tls_identity {
 };
 
 struct tls_server_settings {
-    const struct tls_identity *identities;  /* the first is the default; ECDSA and RSA for one name may stand side by side */
+    const struct tls_identity *identities;  /* the first is the default; ECDSA and RSA may stand side by side */
     size_t identity_count;
     enum tls_version minimum;   /* default TLS_1_2; 1.0 and 1.1 lower the security level for those versions only */
     const char *ciphers;        /* OpenSSL list for TLS 1.2 and below, NULL for ours */
@@ -38,8 +38,8 @@ struct tls_server *tls_server_new(const struct tls_server_settings *s, struct er
 void tls_server_free(struct tls_server *s);     /* sessions under way keep what they need */
 
 /* Warnings about what was loaded, for the log: a key under 2048 bits, a
- * certificate that expires within 14 days or has, a SHA-1 signature. Calls
- * `tell` once for each. */
+ * certificate that expires within 14 days or has, a SHA-1 signature, a chain
+ * out of order, a certificate that no client gets. Calls `tell` once for each. */
 void tls_server_review(const struct tls_server *s, time_ms wall, void (*tell)(void *arg, const char *text), void *arg);
 
 /* Make a self-signed ECDSA P-256 certificate for `name`, ten years, into two

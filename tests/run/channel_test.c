@@ -223,15 +223,15 @@ static void wait_for_room(void *unused)
     room = channel_wait_room(a.channel, room_deadline) ? ROOM : NO_ROOM;
 }
 
-static struct fiber *fill_and_wait(time_ms deadline)
+static struct fiber *fill_and_wait(bool with_deadline)
 {
     struct fiber *f;
 
     room = UNKNOWN;
-    room_deadline = deadline;
     channel_pause(b.channel, true);
     while (channel_backlog(a.channel) < CHANNEL_BACKLOG_HIGH + 1024 * 1024)
         channel_send(a.channel, 5, slice(pattern, BULK));
+    room_deadline = with_deadline ? clock_now() + 100 : TIME_NEVER;
     f = fiber_start("waits for room", wait_for_room, NULL);
     turns(2);
     CHECK(room == UNKNOWN);
@@ -243,11 +243,11 @@ TEST(waiting_for_room_ends_at_the_deadline_and_when_cancelled)
     struct fiber *f;
 
     begin();
-    fill_and_wait(clock_now() + 5);
+    fill_and_wait(true);
     while (room == UNKNOWN)
         loop_turn(true);
     CHECK(room == NO_ROOM);
-    f = fill_and_wait(TIME_NEVER);
+    f = fill_and_wait(false);
     fiber_cancel(f);
     turns(1);
     CHECK(room == NO_ROOM);
@@ -257,7 +257,7 @@ TEST(waiting_for_room_ends_at_the_deadline_and_when_cancelled)
 TEST(waiting_for_room_ends_when_the_peer_goes)
 {
     begin();
-    fill_and_wait(TIME_NEVER);
+    fill_and_wait(false);
     side_done(&b);
     b = (struct side){ 0 };
     while (room == UNKNOWN)
@@ -270,7 +270,7 @@ TEST(waiting_for_room_ends_when_the_peer_goes)
 TEST(waiting_for_room_ends_when_the_channel_is_freed)
 {
     begin();
-    fill_and_wait(TIME_NEVER);
+    fill_and_wait(false);
     channel_free(a.channel);
     a.channel = NULL;
     turns(1);

@@ -4,6 +4,7 @@
 #include "tests/run/forked.h"
 #include "tests/run/notes.h"
 
+#include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -63,7 +64,7 @@ TEST(a_wake_ends_a_wait)
 
 static void wait_thrice(void *unused)
 {
-    time_ms soon = clock_now() + 5;
+    time_ms soon = clock_now() + 50;
 
     note_how(fiber_wait(soon));
     note_how(fiber_wait(soon));
@@ -219,8 +220,8 @@ TEST(a_timer_left_from_an_earlier_wait_does_not_end_a_later_one)
     struct fiber *f;
 
     begin();
-    deadlines[0] = clock_now() + 5;
-    deadlines[1] = clock_now() + 25;
+    deadlines[0] = clock_now() + 50;
+    deadlines[1] = clock_now() + 100;
     f = fiber_start("waits", wait_long_then_short, deadlines);
     loop_turn(false);
     fiber_wake(f);
@@ -429,9 +430,12 @@ TEST(waiting_again_and_again_with_a_deadline_changes_no_registration)
 
 /* --- worker threads ----------------------------------------------------- */
 
+static atomic_bool ticked;
+
 static void slow_job(void *result)
 {
-    usleep(20 * 1000);
+    while (!atomic_load(&ticked))
+        usleep(1000);
     *(int *)result = 42;
 }
 
@@ -446,13 +450,15 @@ static void have_work_done(void *unused)
 
 static void tick(void *unused)
 {
-    (void)fiber_sleep_until(clock_now() + 2);
+    (void)fiber_sleep_until(clock_now() + 10);
     note('.');
+    atomic_store(&ticked, true);
 }
 
 TEST(others_run_while_a_job_is_done)
 {
     begin();
+    atomic_store(&ticked, false);
     fiber_start("works", have_work_done, NULL);
     fiber_start("ticks", tick, NULL);
     run_all();
@@ -465,12 +471,16 @@ TEST(a_job_is_waited_for_even_when_cancelled)
     struct fiber *f;
 
     begin();
+    atomic_store(&ticked, false);
     f = fiber_start("works", have_work_done, NULL);
     loop_turn(true);
     fiber_cancel(f);
     loop_turn(true);
     fiber_cancel(f);
     fiber_wake(f);
+    loop_turn(true);
+    CHECK_TEXT(written, "");
+    atomic_store(&ticked, true);
     run_all();
     CHECK_TEXT(written, "+c");
     end();

@@ -105,7 +105,8 @@ static void add_extensions(X509 *cert, const struct cert_wish *wish)
 {
     extend(cert, NID_basic_constraints,
            wish->basic ? wish->basic : wish->is_ca ? "critical,CA:TRUE" : "critical,CA:FALSE");
-    extend(cert, NID_key_usage, wish->is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature,keyEncipherment");
+    extend(cert, NID_key_usage,
+           wish->is_ca ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature,keyEncipherment");
     if (wish->usage || !wish->is_ca)
         extend(cert, NID_ext_key_usage, wish->usage ? wish->usage : "serverAuth");
     if (wish->name_constraints)

@@ -327,7 +327,8 @@ TEST(a_self_signed_certificate_may_be_for_an_address_or_a_long_name)
 TEST(no_file_is_ever_overwritten)
 {
     struct error why = { 0 };
-    const char *taken = cert_text_file("taken", "precious\n"), *chain = cert_path("new.pem"), *key = cert_path("new.key");
+    const char *taken = cert_text_file("taken", "precious\n");
+    const char *chain = cert_path("new.pem"), *key = cert_path("new.key");
     struct stat status;
 
     CHECK(!tls_make_self_signed("mx.example.org", taken, key, clock_wall(), &why));

@@ -272,7 +272,8 @@ TEST(intermediates_are_sent)
 TEST(a_weak_certificate_is_served_all_the_same)
 {
     struct cert *ca = cert_make(&(struct cert_wish){ .common_name = "Old CA", .is_ca = true }, NULL);
-    struct cert *leaf = cert_make(&(struct cert_wish){ .dns = { "mx.example.org" }, .key = CERT_RSA_1024, .sha1 = true }, ca);
+    struct cert_wish weak = { .dns = { "mx.example.org" }, .key = CERT_RSA_1024, .sha1 = true };
+    struct cert *leaf = cert_make(&weak, ca);
     struct tls_identity id = { cert_file("weak.pem", leaf, NULL), cert_key_file("weak.key", leaf) };
     struct tls_server *s = serve(&id, 1, false);
 

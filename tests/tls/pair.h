@@ -9,10 +9,6 @@
 
 #include <openssl/ssl.h>
 
-/* cmocka's calls its fail(), which gives way to ours in tests/test.h. */
-#undef fail_msg
-#define fail_msg(...) (print_error(__VA_ARGS__), print_error("\n"), _fail(__FILE__, __LINE__))
-
 struct pair {
     struct tls *client, *server;
     enum tls_step client_step, server_step;     /* of the last handshake call */

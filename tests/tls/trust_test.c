@@ -22,12 +22,13 @@ static const struct tls_client *client(void)
     return c;
 }
 
-/* Shake hands with a server that shows `leaf` and perhaps `above`, and free the leaf. */
-static struct tls_facts meet(struct cert *leaf, const struct cert *above, const char *name)
+/* Shake hands with a server that shows the chain of `leaf`, and free the leaf. */
+static struct tls_facts meet_chain(struct cert *leaf, const char *chain_file, const struct tls_client *c,
+                                   const char *name)
 {
-    struct tls_identity id = { cert_file("leaf.pem", leaf, above, NULL), cert_key_file("leaf.key", leaf) };
+    struct tls_identity id = { chain_file, cert_key_file("leaf.key", leaf) };
     struct tls_server_settings settings = { .identities = &id, .identity_count = 1 };
-    struct tls_want want = { .client = client(), .server_name = name, .check_name = name };
+    struct tls_want want = { .client = c, .server_name = name, .check_name = name };
     struct error why = { 0 };
     struct tls_server *s = tls_server_new(&settings, &why);
     struct tls_facts facts;
@@ -43,6 +44,12 @@ static struct tls_facts meet(struct cert *leaf, const struct cert *above, const 
     tls_server_free(s);
     cert_free(leaf);
     return facts;
+}
+
+/* The same with perhaps one certificate above the leaf. */
+static struct tls_facts meet(struct cert *leaf, const struct cert *above, const char *name)
+{
+    return meet_chain(leaf, cert_file("leaf.pem", leaf, above, NULL), client(), name);
 }
 
 /* A leaf below the known intermediate. */
@@ -131,7 +138,8 @@ TEST(the_common_name_is_never_used)
 
     CHECK_ID("STARTTLS-083", !f.name_matches);
     CHECK_TEXT(f.subject, "mx.example.org");
-    f = meet_wish((struct cert_wish){ .common_name = "mx.example.org", .dns = { "other.example.org" } }, "mx.example.org");
+    f = meet_wish((struct cert_wish){ .common_name = "mx.example.org", .dns = { "other.example.org" } },
+                  "mx.example.org");
     CHECK_ID("STARTTLS-083", !f.name_matches);
     CHECK_TEXT(f.subject, "other.example.org");
 }
@@ -162,12 +170,13 @@ TEST(an_expired_certificate_is_told_from_an_untrusted_one)
 {
     time_ms now = clock_wall();
     struct cert_wish old = { .dns = { "mx.example.org" }, .from = now - DAYS(100), .until = now - DAYS(1) };
+    struct cert_wish young = { .dns = { "mx.example.org" }, .from = now + DAYS(1), .until = now + DAYS(9) };
     struct tls_facts f = meet_wish(old, "mx.example.org");
 
     CHECK_EQUAL(f.trust, TLS_TRUST_EXPIRED);
     CHECK_TEXT(f.trust_problem, "certificate has expired");
     CHECK(f.name_matches);
-    f = meet_wish((struct cert_wish){ .dns = { "mx.example.org" }, .from = now + DAYS(1), .until = now + DAYS(9) }, NULL);
+    f = meet_wish(young, NULL);
     CHECK_EQUAL(f.trust, TLS_TRUST_EXPIRED);
     CHECK_TEXT(f.trust_problem, "certificate is not yet valid");
 
@@ -203,9 +212,10 @@ TEST(a_chain_to_nowhere_is_untrusted)
 
 TEST(a_missing_intermediate_is_untrusted)
 {
+    struct cert_wish wish = { .dns = { "mx.example.org" } };
+
     client();
-    CHECK_DISTRUSTS(meet(cert_make(&(struct cert_wish){ .dns = { "mx.example.org" } }, between), NULL, "mx.example.org"),
-                    "unable to get local issuer certificate");
+    CHECK_DISTRUSTS(meet(cert_make(&wish, between), NULL, "mx.example.org"), "unable to get local issuer certificate");
 }
 
 /* One bad chain for each rule of RFC 5280 6.1: STARTTLS-086. */
@@ -235,32 +245,17 @@ TEST(every_rule_for_chains_is_kept)
 
 TEST(a_path_longer_than_allowed_is_untrusted)
 {
-    struct cert *last, *leaf;
-    struct tls_identity id;
-    struct cert *narrow;
+    struct cert_wish narrow_wish = { .common_name = "Narrow", .is_ca = true, .basic = "critical,CA:TRUE,pathlen:0" };
+    struct cert *narrow, *last, *leaf;
 
     client();
-    narrow = cert_make(&(struct cert_wish){ .common_name = "Narrow", .is_ca = true, .basic = "critical,CA:TRUE,pathlen:0" },
-                       root);
+    narrow = cert_make(&narrow_wish, root);
     last = cert_make(&(struct cert_wish){ .common_name = "One too many", .is_ca = true }, narrow);
     leaf = cert_make(&(struct cert_wish){ .dns = { "mx.example.org" } }, last);
-    id = (struct tls_identity){ cert_file("long.pem", leaf, last, narrow, NULL), cert_key_file("long.key", leaf) };
-    {
-        struct tls_server_settings settings = { .identities = &id, .identity_count = 1 };
-        struct tls_want want = { .client = client() };
-        struct error why = { 0 };
-        struct tls_server *s = tls_server_new(&settings, &why);
-        struct pair p = pair_new(s, &want);
-        struct tls_facts facts;
-
-        tls_get_facts(p.client, &facts);
-        CHECK_DISTRUSTS(facts, "path length constraint exceeded");
-        pair_done(&p);
-        tls_server_free(s);
-    }
+    CHECK_DISTRUSTS(meet_chain(leaf, cert_file("long.pem", leaf, last, narrow, NULL), client(), NULL),
+                    "path length constraint exceeded");
     cert_free(narrow);
     cert_free(last);
-    cert_free(leaf);
 }
 
 TEST(weak_keys_and_signatures_are_untrusted_but_used)
@@ -275,8 +270,8 @@ TEST(weak_keys_and_signatures_are_untrusted_but_used)
 /* STARTTLS-098 */
 TEST(what_is_trusted_does_not_depend_on_the_minimum_version)
 {
-    struct tls_client_settings settings = { .minimum = TLS_1_0 };
     struct cert_wish wish = { .dns = { "mx.example.org" }, .key = CERT_RSA_1024 };
+    struct tls_client_settings settings = { .minimum = TLS_1_0 };
     struct error why = { 0 };
     struct tls_client *lax;
     struct cert *leaf;
@@ -286,19 +281,8 @@ TEST(what_is_trusted_does_not_depend_on_the_minimum_version)
     lax = tls_client_new(&settings, &why);
     CHECK_OK(lax, &why);
     leaf = cert_make(&wish, between);
-    {
-        struct tls_identity id = { cert_file("lax.pem", leaf, between, NULL), cert_key_file("lax.key", leaf) };
-        struct tls_server_settings server_settings = { .identities = &id, .identity_count = 1 };
-        struct tls_server *s = tls_server_new(&server_settings, &why);
-        struct pair p = pair_new(s, &(struct tls_want){ .client = lax });
-        struct tls_facts facts;
-
-        tls_get_facts(p.client, &facts);
-        CHECK_DISTRUSTS(facts, "EE certificate key too weak");
-        pair_done(&p);
-        tls_server_free(s);
-    }
-    cert_free(leaf);
+    CHECK_DISTRUSTS(meet_chain(leaf, cert_file("lax.pem", leaf, between, NULL), lax, NULL),
+                    "EE certificate key too weak");
     tls_client_free(lax);
 }
 

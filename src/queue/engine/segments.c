@@ -14,6 +14,8 @@ enum {
     OPEN_MOST = 128,            /* descriptors kept for files that may be read again */
 };
 
+uint64_t segments_full_at = 64 * 1024 * 1024;
+
 static const char *name_of(uint32_t number, char name[NAME_MAX_BYTES])
 {
     snprintf(name, NAME_MAX_BYTES, "%08u.body", (unsigned)number);
@@ -173,7 +175,7 @@ bool segments_reserve(struct segments *s, uint64_t n, struct extent *out, struct
 {
     struct segment *into = s->current;
 
-    if (!into || into->spoiled || (into->end > 0 && into->end + n > SEGMENT_BYTES))
+    if (!into || into->spoiled || (into->end > 0 && into->end + n > segments_full_at))
         if (!begin_file(s, why))
             return false;
     into = s->current;

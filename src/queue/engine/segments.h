@@ -11,7 +11,8 @@
 
 #include "queue/engine/extents.h"
 
-enum { SEGMENT_BYTES = 64 * 1024 * 1024 };
+/* A file that has grown to this takes no more: 64 MiB. Tests make it smaller. */
+extern uint64_t segments_full_at;
 
 struct segment {
     uint32_t number;            /* its file is segments/00000012.body */
