@@ -225,7 +225,7 @@ static cfg_opt_t retry_options[] = {
 static cfg_opt_t limits_options[] = {
     CFG_INT("message-size", 52428800, CFGF_NONE), CFG_INT("recipients", 1000, CFGF_NONE),
     CFG_INT("connections", 1000, CFGF_NONE), CFG_INT("connections-per-client", 50, CFGF_NONE),
-    CFG_INT("errors", 20, CFGF_NONE), CFG_INT("commands", 1000, CFGF_NONE), CFG_INT("messages", 0, CFGF_NONE),
+    CFG_INT("errors", 20, CFGF_NONE), CFG_INT("commands", 20000, CFGF_NONE), CFG_INT("messages", 0, CFGF_NONE),
     CFG_INT("command-time", 300, CFGF_NONE), CFG_INT("data-time", 180, CFGF_NONE),
     CFG_INT("transfer-time", 600, CFGF_NONE), CFG_INT("handshake-time", 60, CFGF_NONE),
     CFG_INT("session-time", 0, CFGF_NONE), CFG_INT("hops", 100, CFGF_NONE),

@@ -46,9 +46,6 @@ struct inbound {
 
 static void log_session(const struct session *s, const struct conn *c, const struct smtp_ending *ending)
 {
-    static const char *const ends[] = {
-        [ENDED_QUIT] = "quit", [ENDED_CLOSED] = "closed", [ENDED_TIMEOUT] = "timeout", [ENDED_CUT_OFF] = "cut-off",
-        [ENDED_REFUSED] = "refused" };
     const struct tls_facts *tls = conn_tls(c);
     struct log_line l = log_begin(LOG_LEVEL_INFO, "session.ended");
     char text[ADDRESS_TEXT_MAX];
@@ -57,7 +54,7 @@ static void log_session(const struct session *s, const struct conn *c, const str
     log_text(&l, "listener", address_text(&s->port->config->address, text));
     log_text(&l, "tls", tls ? tls_version_name(tls->version) : "none");
     log_text(&l, "cipher", tls ? tls->cipher : "none");
-    log_text(&l, "end", ends[ending->how]);
+    log_text(&l, "end", smtp_end_name(ending->how));
     log_number(&l, "messages", ending->messages);
     log_number(&l, "commands", ending->commands);
     log_number(&l, "errors", ending->errors);
