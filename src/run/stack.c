@@ -22,35 +22,28 @@ static struct {
     size_t deepest;
 } pool;
 
-/* --- paint ------------------------------------------------------------- */
+/* --- depth ------------------------------------------------------------- */
 
-#ifdef FIBER_PAINT
+#ifdef FIBER_DEPTH
 
-enum { PAINT = 0xa5 };
-
-static void paint(struct stack *s)
-{
-    memset(s->bottom, PAINT, s->size);
-}
-
-/* Never painted again, so this is the deepest use by any user so far. */
+/* A fresh mapping reads as zeros, and is never cleared: what is not zero was
+ * written by some user. Pages that no one touched are passed over unread. */
 WITHOUT_ASAN static size_t depth(const struct stack *s)
 {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), untouched = 0;
     const volatile unsigned char *byte = s->bottom;
-    size_t untouched = 0;
+    unsigned char resident;
 
     if (RUNNING_ON_VALGRIND)    /* it takes what lies below the stack pointer for garbage */
         return 0;
-    while (untouched < s->size && byte[untouched] == PAINT)
+    while (untouched < s->size && mincore((char *)s->bottom + untouched, page, &resident) == 0 && !(resident & 1))
+        untouched += page;
+    while (untouched < s->size && byte[untouched] == 0)
         untouched++;
     return s->size - untouched;
 }
 
 #else
-
-static void paint(struct stack *s)
-{
-}
 
 static size_t depth(const struct stack *s)
 {
@@ -98,7 +91,6 @@ static struct stack *stack_new(void)
     s->size = STACK_SIZE;
     s->timer_set_to = TIME_NEVER;
     s->valgrind_id = VALGRIND_STACK_REGISTER(s->bottom, (char *)s->bottom + s->size);
-    paint(s);
 #ifdef __SANITIZE_ADDRESS__
     __lsan_register_root_region(s->bottom, s->size);
 #endif
@@ -126,15 +118,15 @@ struct stack *stack_take(void)
         return stack_new();
     pool.first = s->next;
     pool.count--;
-#ifdef __SANITIZE_ADDRESS__
-    /* The last frames of its former user never returned. */
-    __asan_unpoison_memory_region(s->bottom, s->size);
-#endif
     return s;
 }
 
 void stack_give(struct stack *s)
 {
+#ifdef __SANITIZE_ADDRESS__
+    /* Its last frames never returned. What comes to lie here next, stack or not, is no part of them. */
+    __asan_unpoison_memory_region(s->bottom, s->size);
+#endif
     (void)stack_deepest(s);
     s->user = NULL;
     if (pool.count == POOL_MAX) {

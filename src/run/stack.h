@@ -4,8 +4,7 @@
  * so that running off the end kills the process instead of a neighbour.
  * Stacks given back are kept for the next fiber, up to a bound.
  *
- * With FIBER_PAINT (debug builds) stacks are filled with a pattern, and what
- * is left of it tells how deep they were used.
+ * With FIBER_DEPTH (debug builds) it is found out how deep they were used.
  *
  * Nothing outside src/run/ includes this. */
 #ifndef RUN_STACK_H
@@ -29,7 +28,7 @@ struct stack *stack_take(void);
 void stack_give(struct stack *s);
 void stack_pool_empty(void);
 
-/* Deepest use in bytes seen so far, of `s` and of all given back; 0 without FIBER_PAINT. */
+/* Deepest use in bytes seen so far, of `s` and of all given back; 0 without FIBER_DEPTH. */
 size_t stack_deepest(const struct stack *s);
 
 #endif

@@ -34,6 +34,7 @@ void config_problem(const char *file, int line, const char *text)
  * the file for the end of an open section, and this one is known only outside. */
 #define SENTINEL "end-of-configuration"
 
+printf_like(2, 0)
 static void on_error(cfg_t *cfg, const char *format, va_list args)
 {
     char text[500];

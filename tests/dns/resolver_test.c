@@ -186,7 +186,7 @@ TEST(a_silent_server_ends_at_the_deadline)
     loop_run();
     CHECK(a.answer.status == DNS_FAILED && a.answer.count == 0);
     CHECK_TEXT(a.answer.why, "no answer in time");
-    CHECK(a.took >= 300 && a.took < 2000);
+    CHECK(a.took >= 300 && a.took < 10000);
     stop();
 }
 
@@ -201,13 +201,13 @@ TEST(a_cancelled_asker_does_not_wait)
     struct asking a;
 
     NEEDS_TREE;
-    start_on_tree(20000);
+    start_on_tree(MINUTES(1));
     begin(&a, "mx.silent.test", DNS_A);
     on_fiber(cancel_soon, a.fiber);
     loop_run();
     CHECK(a.answer.status == DNS_FAILED);
     CHECK_TEXT(a.answer.why, "given up");
-    CHECK(a.took < 2000);
+    CHECK(a.took < 10000);
     CHECK(ask("www.sec.test", DNS_A).status == DNS_FOUND);
     stop();
 }
@@ -224,7 +224,7 @@ TEST(freeing_the_resolver_ends_what_is_asked)
     struct asking a, b;
 
     NEEDS_TREE;
-    start_on_tree(20000);
+    start_on_tree(MINUTES(1));
     begin(&a, "a.silent.test", DNS_A);
     begin(&b, "b.silent.test", DNS_A);
     on_fiber(free_soon, NULL);
@@ -288,6 +288,6 @@ TEST(many_are_given_up_at_once)
     }
     loop_run();
     for (size_t i = 1; i < MANY; i += 2)
-        CHECK(many[i].answer.status == DNS_FAILED && many[i].took < 3000);
+        CHECK(many[i].answer.status == DNS_FAILED && many[i].took < 10000);
     stop();
 }

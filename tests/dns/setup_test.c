@@ -67,9 +67,19 @@ static void forward(void *owner, int events)
     }
 }
 
+static void forwarder_closes(void)
+{
+    if (!forwarder.watch)
+        return;
+    watch_free(forwarder.watch);
+    close(forwarder.fd);
+    forwarder.watch = NULL;
+}
+
 /* Its address; its watch needs the loop, so it is set up after start(). */
 static const char *forwarder_opens(void)
 {
+    forwarder_closes();         /* after a test that failed */
     forwarder.asked = 0;
     forwarder.fd = udp_on_loopback(forwarder.address);
     return forwarder.address;
@@ -84,8 +94,7 @@ static void start_with_forwarder(struct resolver_settings s)
 
 static void stop_with_forwarder(void)
 {
-    watch_free(forwarder.watch);
-    close(forwarder.fd);
+    forwarder_closes();
     stop();
 }
 
@@ -158,6 +167,22 @@ TEST(an_answer_is_asked_for_once_and_then_known)
     asked = forwarder.asked;
     CHECK(is_99(ask("mx.example.org", DNS_A)));
     CHECK_EQUAL(forwarder.asked, asked);
+    stop_with_forwarder();
+}
+
+TEST(an_answer_that_comes_too_late_is_nobodys)
+{
+    const char *forwarders[] = { forwarder_opens() };
+    struct asking late;
+
+    start_with_forwarder((struct resolver_settings){ .forwarders = forwarders, .forwarder_count = 1, .timeout = 2000 });
+    watch_set(forwarder.watch, 0);
+    begin(&late, "late.example.org", DNS_A);
+    loop_run();
+    CHECK_TEXT(late.answer.why, "no answer in time");
+    watch_set(forwarder.watch, WATCH_READ);
+    CHECK(is_99(ask("mx.example.org", DNS_A)));
+    CHECK(is_99(ask("late.example.org", DNS_A)));
     stop_with_forwarder();
 }
 

@@ -34,11 +34,11 @@ void tree_grow(void);
 /* A UDP socket on a free port of loopback. */
 int udp_on_loopback(char address[40]);
 
-/* Opens the loop and makes `resolver`; stop() undoes both. The timeout of 0 is the usual one. */
+/* Opens the loop and makes `resolver`; stop() undoes both. A timeout of 0 is one that is never reached. */
 extern struct resolver *resolver;
 extern struct arena arena;
 extern struct error why;
-void start(const struct resolver_settings *s);
+void start(const struct resolver_settings *wanted);
 void start_on_tree(time_ms timeout);
 void stop(void);
 

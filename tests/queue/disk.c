@@ -17,12 +17,14 @@ struct change {
     uint64_t offset;        /* WRITTEN, CUT */
     size_t len;
     char *bytes;            /* WRITTEN */
+    bool segments;          /* NAMES_SYNCED: of that directory, or of the one above */
 };
 
 /* One life of a file: a name that is made again is another. */
 struct file {
     char name[64];          /* below the directory */
-    bool alive, ours;       /* ours: its name needs a sync of its directory; SQLite sees to its own */
+    bool alive, segment;
+    bool synced;            /* ever */
 };
 
 enum { FILES_MAX = 4096, FDS_MAX = 1024 };
@@ -88,6 +90,17 @@ static struct change *note(enum change_kind kind, int file)
     return &disk.changes[disk.count++];
 }
 
+static void note_sync(int file)
+{
+    if (!disk.recording || file < 0)
+        return;
+    note(SYNCED, file);
+    /* SQLite's own way: the first sync of a new log or journal syncs its directory too. */
+    if (!disk.files[file].segment && !disk.files[file].synced && strcmp(disk.files[file].name, "queue.db") != 0)
+        note(NAMES_SYNCED, -1);
+    disk.files[file].synced = true;
+}
+
 static void note_write(int file, const void *bytes, size_t len, uint64_t offset)
 {
     struct change *c;
@@ -109,7 +122,7 @@ static int find_file(const char *name)
     return -1;
 }
 
-static int new_file(const char *name, bool ours)
+static int new_file(const char *name, bool segment)
 {
     struct file *f = &disk.files[disk.file_count];
 
@@ -117,7 +130,8 @@ static int new_file(const char *name, bool ours)
         abort();
     snprintf(f->name, sizeof f->name, "%s", name);
     f->alive = true;
-    f->ours = ours;
+    f->segment = segment;
+    f->synced = false;
     note(CREATED, disk.file_count);
     return disk.file_count++;
 }
@@ -208,9 +222,17 @@ static int io_datasync(int fd)
 {
     if (fault(SYNCED))
         return -1;
-    if (disk.recording && disk.file_of_fd[fd] >= 0)
-        note(SYNCED, disk.file_of_fd[fd]);
+    note_sync(disk.file_of_fd[fd]);
     return real.datasync(fd);
+}
+
+static bool is_segments(int directory)
+{
+    struct stat this, that;
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/segments", disk.directory);
+    return fstat(directory, &this) == 0 && stat(path, &that) == 0 && this.st_ino == that.st_ino;
 }
 
 static int io_sync_directory(int directory)
@@ -218,7 +240,7 @@ static int io_sync_directory(int directory)
     if (fault(NAMES_SYNCED))
         return -1;
     if (disk.recording)
-        note(NAMES_SYNCED, -1);
+        note(NAMES_SYNCED, -1)->segments = is_segments(directory);
     return real.sync_directory(directory);
 }
 
@@ -296,8 +318,7 @@ static int shim_sync(sqlite3_file *f, int flags)
 {
     if (fault(SYNCED))
         return SQLITE_IOERR_FSYNC;
-    if (disk.recording && shim_of(f)->file >= 0)
-        note(SYNCED, shim_of(f)->file);
+    note_sync(shim_of(f)->file);
     return inner(f)->pMethods->xSync(inner(f), flags);
 }
 
@@ -460,15 +481,14 @@ static void image_change(struct image *m, const struct change *c)
         image_cut(m, c->offset);
 }
 
-/* The last change up to `changes` after which nothing of this kind can be undone. */
+/* What came before this can no longer be undone: of a file's bytes, or of its name. */
 static size_t durable_until(int file, bool name, size_t changes)
 {
-    bool own_directory = name && disk.files[file].ours;
-
     for (size_t i = changes; i-- > 0;) {
         const struct change *c = &disk.changes[i];
 
-        if (own_directory ? c->kind == NAMES_SYNCED : c->kind == SYNCED && c->file == file)
+        if (name ? c->kind == NAMES_SYNCED && c->segments == disk.files[file].segment
+                 : c->kind == SYNCED && c->file == file)
             return i;
     }
     return 0;

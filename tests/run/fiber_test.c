@@ -1,4 +1,4 @@
-/* Built twice: as the machine has it, and with swapcontext and painted stacks. */
+/* Built twice: as the machine has it, and with swapcontext and FIBER_DEPTH. */
 #include "run/fiber.h"
 
 #include "tests/run/forked.h"

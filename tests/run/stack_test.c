@@ -7,8 +7,8 @@
 #include <fenv.h>
 #include <sys/resource.h>
 
-#ifndef FIBER_PAINT
-#define FIBER_PAINT 0
+#ifndef FIBER_DEPTH
+#define FIBER_DEPTH 0
 #endif
 
 static void run_all(void)
@@ -124,14 +124,14 @@ static void recurse_deep(void *arg)
     result = recurse(*(int *)arg);
 }
 
-TEST(deep_recursion_fits_and_is_measured_where_stacks_are_painted)
+TEST(deep_recursion_fits_and_is_measured_where_depth_is)
 {
     int frames = 40;
 
     loop_open();
     fiber_start("recurses", recurse_deep, &frames);
     run_all();
-    if (fiber_deepest() > 0 || (FIBER_PAINT && !RUNNING_ON_VALGRIND)) {
+    if (fiber_deepest() > 0 || (FIBER_DEPTH && !RUNNING_ON_VALGRIND)) {
         CHECK(fiber_deepest() >= 40 * FRAME);
         CHECK(fiber_deepest() <= 128 * 1024);
     }

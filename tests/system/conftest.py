@@ -81,7 +81,7 @@ def new_postern(place, dns, our_certificate, authority):
         return made[-1]
     yield make
     for instance in made:
-        instance.stop()
+        instance.stop(seconds=0.3)
 
 
 @pytest.fixture

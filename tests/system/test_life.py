@@ -68,6 +68,19 @@ def test_sigterm_lets_a_message_under_way_end(gate):
     assert without_trace(gate.wait_for_mail(1)[0], return_path=True) == sent
 
 
+def test_sigterm_says_quit_to_hosts_with_an_idle_connection_and_ends_with_0(postern, sink):
+    # SMTP-091
+    postern.relay_to(sink)
+    postern.delivery["idle-connection"] = 60
+    postern.start()
+    hand_in(postern, letter())
+    sink.wait(1)
+    postern.wait_until_empty()
+    postern.process.send_signal(signal.SIGTERM)
+    assert postern.process.wait(5) == 0
+    assert sink.sessions[0].verbs[-1] == "QUIT"
+
+
 def test_what_waits_in_the_queue_is_delivered_after_a_restart(postern, sink):
     # (P1)
     sink.answer("RCPT", "450 4.2.1 later", times=100)

@@ -313,14 +313,14 @@ class Talk:
         self.mail = None
 
     def read_body(self):
-        interrupted = self.sink.rule_for("BODY", "")
+        if self.sink.rule_for("BODY", "") == HANG_UP:
+            self.conn.recv(1000)
+            self.hang_up()
         pieces = bytearray(b"\r\n" + self.unread)
         self.unread = b""
         searched = 0
         while (end := pieces.find(b"\r\n.\r\n", searched)) < 0:
             searched = max(0, len(pieces) - 4)
-            if interrupted == HANG_UP and len(pieces) > 1000:
-                self.hang_up()
             more = self.conn.recv(262144)
             if not more:
                 raise Ended()
