@@ -101,17 +101,17 @@ static bool reopen_in_clear(const struct session_settings *settings, const struc
     return true;
 }
 
-bool session_open(const struct session_settings *settings, const struct session_target *target, struct session *s,
-                  struct error *why)
+/* At the first address that answers; `*used` says which, or is the count when none did. */
+static bool open_at_one(const struct session_settings *settings, const struct session_target *target,
+                        struct session *s, size_t *used, struct error *why)
 {
     bool clear_allowed = decide_clear_after_refusal(target->rule);
     bool broken = true;
-    size_t used = 0;
 
-    *s = (struct session){ .host = target->host };
-    snprintf(s->shown, sizeof s->shown, "%s", target->host);
-    if (!connect_to(settings, target->addresses, target->address_count, target->host, s, &used, why))
+    if (!connect_to(settings, target->addresses, target->address_count, target->host, s, used, why)) {
+        *used = target->address_count;
         return false;
+    }
     if (target->implicit_tls) {
         if (wrap(settings, target, s, why) && smtp_hello(&s->smtp, true, why))
             return true;
@@ -123,9 +123,37 @@ bool session_open(const struct session_settings *settings, const struct session_
         return true;
     session_close(s, !broken);
     if (decide_clear_retry(target->rule, why->code, target->waited) &&
-        reopen_in_clear(settings, target, &target->addresses[used], s, why))
+        reopen_in_clear(settings, target, &target->addresses[*used], s, why))
         return true;
     return blame(why, "%s", s->shown);
+}
+
+/* RFC 5321 5.1: "the SMTP client MUST be able to try (and retry) each of the
+ * relevant addresses in this list in order" (SMTP-125). */
+bool session_open(const struct session_settings *settings, const struct session_target *target, struct session *s,
+                  struct error *why)
+{
+    struct session_target rest = *target;
+    struct error first = { 0 };
+
+    *s = (struct session){ .host = target->host };
+    snprintf(s->shown, sizeof s->shown, "%s", target->host);
+    while (rest.address_count > 0) {
+        size_t used;
+
+        if (open_at_one(settings, &rest, s, &used, why))
+            return true;
+        if (why->code == E_CANCELLED)
+            return false;
+        if (first.code == E_NONE)
+            first = *why;
+        if (used == rest.address_count)
+            break;
+        rest.addresses += used + 1;
+        rest.address_count -= used + 1;
+    }
+    *why = first;       /* what one that answered said tells more than that another did not */
+    return false;
 }
 
 bool session_is_open(const struct session *s)

@@ -39,7 +39,8 @@ size_t channel_backlog(const struct channel *c);
 enum { CHANNEL_BACKLOG_HIGH = 1024 * 1024 };
 bool channel_wait_room(struct channel *c, time_ms deadline) must_check;
 
-/* Stop and go on taking frames (back-pressure towards the peer). */
+/* Stop and go on taking frames (back-pressure towards the peer). That the peer
+ * is gone shows only in a channel that is not paused, or when sending. */
 void channel_pause(struct channel *c, bool paused);
 
 /* Write out what waits, blocking for at most `deadline`; used before exit. */

@@ -1,7 +1,7 @@
 /* run/context.h - two functions that give a thread more than one stack.
  *
  * Assembly for x86-64 and aarch64: a switch is the registers that a call
- * preserves and nothing else, 14 ns. swapcontext does the same with two
+ * preserves and nothing else, some 10 ns. swapcontext does the same with two
  * system calls for a signal mask that never differs, 1 µs; it serves where
  * there is no assembly, and wherever FIBER_SWAPCONTEXT is defined.
  *

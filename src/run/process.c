@@ -46,6 +46,8 @@ static bool become(const struct account *account, struct error *why)
     uid_t uid[3];
     gid_t gid[3];
 
+    if (!account)
+        return fail(why, E_USAGE, "root must be told whom to become");
     if (account->uid == 0)
         return fail(why, E_USAGE, "account \"%s\" has the rights of root", account->name);
     if (setgroups(0, NULL) != 0 || setresgid(account->gid, account->gid, account->gid) != 0

@@ -18,7 +18,8 @@ struct account {
 bool account_find(const char *name, struct account *out, struct error *why) must_check;
 
 /* For good: groups, gid, uid, no_new_privs, and not dumpable. Does nothing
- * but the last two when we are not root. Checks that there is no way back. */
+ * but the last two when we are not root (`account` may be NULL then). Checks
+ * that there is no way back. */
 bool process_drop_to(const struct account *account, struct error *why) must_check;
 
 /* fork(), with loop_forked called in the child before any signal can reach

@@ -7,7 +7,7 @@
 #include "serve/reception.h"
 #include "serve/worker.h"
 
-#include <assert.h>
+#include <stdio.h>
 
 enum {
     DRAIN_GRACE_MS = 30000,     /* on shutdown, for transactions under way */
@@ -100,11 +100,13 @@ static void run_session(void *arg)
 {
     struct session *s = arg;
     struct inbound *in = s->inbound;
-    const char *refusal = s->counted ? NULL : "too many connections, try again later";
     struct conn *c = socket_conn(s->fd);
 
-    if (refusal) {
-        smtp_refuse(c, &s->port->server, 421, "4.7.0", refusal);
+    if (!s->counted) {
+        char text[400];
+
+        snprintf(text, sizeof text, "%s Too many connections, try again later", in->start->config->hostname);
+        smtp_refuse(c, &s->port->server, 421, "4.7.0", text);
     } else {
         struct smtp_ending ending = { 0 };
 

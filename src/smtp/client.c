@@ -150,7 +150,6 @@ static bool ehlo(struct smtp_client *s, bool helo_allowed, struct error *why)
 {
     struct ehlo_answer answer = { 0 };
 
-    forget(s, &(struct smtp_peer){ 0 });
     if (!in_turn(s, why))
         return false;
     conn_text(s->conn, "EHLO %s\r\n", s->helo);

@@ -42,6 +42,7 @@ struct smtp_refusal {
 
 /* `line` without CRLF. Slices borrow from `line` or `arena`. False: `*refusal`
  * says what to answer, and out->verb is set when the verb was known. */
-bool command_parse(struct slice line, struct arena *arena, struct smtp_command *out, struct smtp_refusal *refusal) must_check;
+bool command_parse(struct slice line, struct arena *arena, struct smtp_command *out,
+                   struct smtp_refusal *refusal) must_check;
 
 #endif

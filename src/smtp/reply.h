@@ -13,7 +13,7 @@ struct reply {
     int code;                   /* 200..599 */
     char status[12];            /* enhanced: "5.1.1"; derived as X.0.0 when the server gave none; "" for 3yz */
     bool status_given;
-    char text[REPLY_TEXT_MAX];  /* all lines without codes, joined by "\n", cut; NULs left out; unescaped: escape where shown */
+    char text[REPLY_TEXT_MAX];  /* all lines without codes and NULs, joined by "\n", cut; escape it where it is shown */
     size_t lines;
 };
 

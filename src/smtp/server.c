@@ -209,8 +209,8 @@ static void serve_starttls(struct dialogue *d, const struct smtp_command *comman
         start_tls(d);
         /* RFC 3207 4.2: "The server MUST discard any knowledge obtained from
          * the client, such as the argument to the EHLO command". */
+        transaction_reset(d);
         d->session = (struct smtp_session){ .conn = d->conn, .messages = d->session.messages };
-        d->mail_refused = false;
     }
 }
 
@@ -373,8 +373,7 @@ void smtp_serve(struct conn *c, const struct smtp_server *server, const struct s
         serve_next(&d);
     transaction_reset(&d);
     conn_deadline(c, clock_now() + FAREWELL_TIME);
-    if (!conn_flush(c, NULL) && ending->how == ENDED_QUIT)
-        ending->how = ENDED_CLOSED;
+    (void)!conn_flush(c, NULL);
     arena_done(&d.line);
     arena_done(&d.envelope);
 }

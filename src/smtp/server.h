@@ -17,7 +17,7 @@ struct smtp_limits {
                                  * for real mail has lines far over the 1000 of RFC 5321, and lines are never held */
     size_t recipients;          /* of a message; over it: 452 4.5.3 */
     unsigned errors;            /* bad commands in a session; the next one is answered 421 (SMTP-030) */
-    unsigned commands;          /* since the last accepted message, accepted RCPTs not counted; then 421 (endless NOOP) */
+    unsigned commands;          /* since the last accepted message, without accepted RCPTs; then 421 (endless NOOP) */
     unsigned messages;          /* in a session; the next MAIL is answered 421. 0: no limit */
     time_ms command_time;       /* wait for a command: 5 min (SMTP-082) */
     time_ms data_time;          /* wait for a piece of data: 3 min */
@@ -67,7 +67,8 @@ struct smtp_house {
     /* End of data, whole and well-formed, or what `body` could not keep: make
      * it durable, then answer (P1). The transaction is over whatever the answer. */
     void (*end)(void *self, const struct smtp_session *s, struct smtp_answer *a);
-    /* The transaction is over without `end`: RSET, EHLO, TLS, refusal, lost connection. Once for every accepted MAIL that never reached `end`. */
+    /* The transaction is over without `end`: RSET, EHLO, refusal, lost connection.
+     * Once for every accepted MAIL that never reached `end`. */
     void (*reset)(void *self);
 };
 
@@ -76,10 +77,12 @@ struct smtp_server {
     const char *software;               /* behind it: "ESMTP postern" */
     const struct tls_server *tls;       /* NULL: STARTTLS is not offered */
     bool implicit_tls;                  /* TLS before the greeting (STARTTLS-039) */
-    bool require_tls;                   /* 530 5.7.0 to all but NOOP EHLO HELO STARTTLS RSET HELP QUIT (STARTTLS-023) */
-    bool qualified_domains_only;        /* submission, SMTP-172: a domain without a dot is 554, 5.1.8 in MAIL, 5.1.2 in RCPT */
+    bool require_tls;                   /* 530 5.7.0 in clear, but for NOOP EHLO HELO STARTTLS RSET HELP QUIT
+                                         * (STARTTLS-023) */
+    bool qualified_domains_only;        /* submission, SMTP-172: for a domain without a dot 554, 5.1.8 in MAIL, 5.1.2
+                                         * in RCPT */
     struct smtp_limits limits;
-    const bool *stopping;               /* becomes true: 421 at the next moment between commands (SMTP-016); may be NULL */
+    const bool *stopping;               /* becomes true: 421 at the next moment between commands (SMTP-016). Or NULL */
 };
 
 /* How a session ended, for the log. */

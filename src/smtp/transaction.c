@@ -29,7 +29,7 @@ void transaction_reset(struct dialogue *d)
 /* SMTP-172, RFC 6409 4.2: on submission "all domains ... are fully qualified". */
 static bool is_qualified(const struct dialogue *d, const struct mailbox *m)
 {
-    bool has_name = !m->is_null && !m->is_literal && !slice_empty(m->domain);
+    bool has_name = !m->is_literal && !slice_empty(m->domain);
 
     return !d->server->qualified_domains_only || !has_name || slice_find(m->domain, '.') < m->domain.len;
 }

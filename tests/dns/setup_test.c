@@ -1,11 +1,10 @@
 /* What a resolver's settings do, on servers of our own on loopback. */
 #include "tests/dns/tree.h"
 
-#include "base/memory.h"
-
 #include <netinet/in.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 /* --- a forwarder that answers everything ------------------------------------------ */
 
@@ -204,14 +203,17 @@ TEST(addresses_that_are_none_are_refused_at_start)
 
 /* --- files ------------------------------------------------------------------------------ */
 
+/* A file of this process alone, good until the next call. */
 static const char *file_with(const char *text)
 {
-    static char name[64];
-    auto_close int fd = -1;
+    static char name[32];
+    static int fd = -1;
 
-    snprintf(name, sizeof name, "/tmp/postern-dns-test-XXXXXX");
-    fd = mkstemp(name);
+    if (fd >= 0)
+        close(fd);
+    fd = memfd_create("file", MFD_CLOEXEC);
     CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
     return name;
 }
 
@@ -232,12 +234,8 @@ TEST(a_trust_anchor_file_that_cannot_be_used_is_an_error)
 
     refuses_anchor("/nonexistent/root.key");
     refuses_anchor("/");
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        const char *file = file_with(texts[i]);
-
-        refuses_anchor(file);
-        unlink(file);
-    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        refuses_anchor(file_with(texts[i]));
 }
 
 TEST(the_systems_root_key_is_the_default_anchor)
@@ -261,7 +259,6 @@ TEST(unsigned_answers_below_a_trust_anchor_are_never_shown)
     s.trust_anchor_file = file_with(
         ". IN DS 20326 8 2 E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n");
     start_with_forwarder(s);
-    unlink(s.trust_anchor_file);
     CHECK(resolver_validates(resolver));
     a = ask("mx.example.org", DNS_A);
     CHECK_ID("DANE-001", a.status == DNS_BOGUS && a.count == 0 && !a.secure);
@@ -276,7 +273,6 @@ TEST(a_hosts_file_is_read_only_when_named)
 
     s.hosts_file = file_with("192.0.2.7 mx.example.org mx.test\n2001:db8::7 mx.example.org\n");
     start_with_forwarder(s);
-    unlink(s.hosts_file);
     a = ask("mx.test", DNS_A);
     CHECK(a.status == DNS_FOUND && !a.secure && slice_equal(a.records[0], SLICE("\xc0\0\2\7")));
     CHECK(ask("mx.example.org", DNS_AAAA).status == DNS_FOUND);

@@ -94,7 +94,8 @@ static bool refuses_root(void *unused)
     const struct account root = { 0, 0, "root" };
     struct error why;
 
-    return !process_drop_to(&root, &why) && why.code == E_USAGE;
+    return !process_drop_to(&root, &why) && why.code == E_USAGE
+        && !process_drop_to(NULL, &why) && why.code == E_USAGE;
 }
 
 TEST(becoming_root_gives_nothing_up_and_is_refused)
@@ -114,7 +115,7 @@ static bool renounces_privileges_only(void *arg)
                            || setresuid(1234, 1234, 1234) != 0))
         return false;
     somebody.uid = getuid();
-    return process_drop_to(&nobody, &why) && getuid() == somebody.uid
+    return process_drop_to(&nobody, &why) && process_drop_to(NULL, &why) && getuid() == somebody.uid
         && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 0;
 }
 

@@ -217,6 +217,8 @@ TEST(a_refused_mail_in_a_group_still_hears_every_answer)        /* SMTP-203 */
     finish();
 }
 
+#define LONG_ADDRESS "someone.of.many.with.an.address.that.is.not.quite.short@mail.example.net"
+
 TEST(many_recipients_go_in_groups)      /* SMTP-204 */
 {
     auto_buf struct buf text;
@@ -224,13 +226,13 @@ TEST(many_recipients_go_in_groups)      /* SMTP-204 */
 
     buf_init(&text, 190000);
     for (size_t i = 0; i < 500; i++)
-        recipients[i] = (struct smtp_recipient){ .address = "someone.of.many@example.net" };
+        recipients[i] = (struct smtp_recipient){ .address = LONG_ADDRESS };
     while (heard < total) {
         size_t bytes = 0, first = said;
 
         while (said < total && said - first < 100 && bytes < 4096) {
             const char *line = said == 0 ? "MAIL FROM:<a@example.org>" : said < total - 1 ?
-                               "RCPT TO:<someone.of.many@example.net>" : "DATA";
+                               "RCPT TO:<" LONG_ADDRESS ">" : "DATA";
 
             buf_text(&text, "C: %s\n", line);
             bytes += strlen(line) + 2;
@@ -479,6 +481,7 @@ TEST(a_bare_newline_never_leaves_and_no_dot_follows)        /* SMTP-043 */
         CHECK_EQUAL(recipients[0].result, RCPT_FAILED);
         CHECK_EQUAL(recipients[0].reply.code, 0);
         CHECK_EQUAL(recipients[1].reply.code, 550);
+        CHECK(source.left.len == 0 || source.left.len == strlen(messages[i]) - (i == 1 ? 15 : 5));
         conn_close(client.conn);
         CHECK_ID("SMTP-043", !memmem(script_written(script).at, script_written(script).len, "\r\n.\r\n", 5));
         script_free(script);
@@ -561,4 +564,36 @@ TEST(each_step_of_a_message_has_its_own_time)       /* SMTP-080 */
         conn_close(client.conn);
         timed_done(&timed);
     }
+}
+
+static bool next_slowly(void *self, struct slice *piece, struct error *reason)
+{
+    clock_advance(SECONDS(35));
+    return next_piece(self, piece, reason);
+}
+
+TEST(a_block_has_its_time_from_when_it_was_read)        /* SMTP-080 */
+{
+    static const struct smtp_times times = {
+        .greeting = SECONDS(1), .ehlo = SECONDS(1), .mail = SECONDS(1), .rcpt = SECONDS(1), .data = SECONDS(30),
+        .block = SECONDS(1), .final = SECONDS(1),
+    };
+    static const struct timed_words words[] = {
+        { 0, "220 mx\r\n" }, { 0, "250 mx\r\n" }, { 0, "250 ok\r\n" }, { 0, "250 ok\r\n" }, { 0, "354 go\r\n" },
+        { 0, "250 ok\r\n" },
+    };
+    static char message[100001];
+    struct timed timed;
+    struct smtp_mail mail;
+
+    memset(message, 'x', sizeof message - 1);
+    mail = mail_of(message);
+    mail.source.next = next_slowly;
+    source.piece = 40000;
+    smtp_client_init(&client, timed_conn(&timed, words, 6), "client.example", &times);
+    CHECK_OK(smtp_hello(&client, true, &why), &why);
+    CHECK_OK(send_to(1, mail), &why);
+    CHECK_EQUAL(recipients[0].result, RCPT_DELIVERED);
+    conn_close(client.conn);
+    timed_done(&timed);
 }

@@ -306,7 +306,9 @@ TEST(an_idle_connection_is_tried_with_rset)
 {
     begin(HELLO "S: 250 mx\n" "C: RSET\n" "S: 250 ok\n" "C: RSET\n" "S: 421 too long idle\n");
     CHECK(smtp_hello(&client, true, &why));
+    client.transaction_open = true;
     CHECK_OK(smtp_reset(&client, &why), &why);
+    CHECK(!client.transaction_open);
     CHECK(!smtp_reset(&client, &why));
     CHECK_EQUAL(why.code, E_CLOSED);
     finish();

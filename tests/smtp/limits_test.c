@@ -301,6 +301,25 @@ TEST(a_session_may_be_limited_as_a_whole)
     timed_finish();
 }
 
+TEST(a_refused_client_has_ten_seconds_and_none_after_421)      /* SMTP-001 */
+{
+    static const struct timed_words words[] = { { SECONDS(4), "NOOP\r\n" }, { SECONDS(4), "NOOP\r\n" } };
+    struct smtp_server server = plain_server();
+    struct conn *c = timed_conn(&timed, words, 2);
+
+    smtp_refuse(c, &server, 554, "5.7.1", "No");
+    CHECK_EQUAL(timed_spent(&timed), SECONDS(10));
+    CHECK(timed_wrote(&timed, "554 5.7.1 No\r\n503 5.5.1 "));
+    conn_close(c);
+    timed_done(&timed);
+    c = timed_conn(&timed, words, 2);
+    smtp_refuse(c, &server, 421, "4.7.0", "Not now");
+    CHECK_EQUAL(timed_spent(&timed), 0);
+    CHECK_SLICE(buf_slice(&timed.written), "421 4.7.0 Not now\r\n");
+    conn_close(c);
+    timed_done(&timed);
+}
+
 /* --- shutting down -------------------------------------------------------------------------------- */
 
 TEST(a_server_that_stops_says_so_before_the_next_command)       /* SMTP-016 */

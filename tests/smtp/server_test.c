@@ -275,7 +275,8 @@ static bool piece_write(void *self, struct slice bytes, time_ms deadline, struct
 
 static bool piece_read(void *self, char *into, size_t size, size_t *got, time_ms deadline, struct error *why)
 {
-    static const char text[] = "EHLO c\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRSET\r\nMAIL FROM:<a@x>\r\nNOOP\r\nRSET\r\nFOO\r\nRSET\r\n";
+    static const char text[] = "EHLO c\r\nMAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\nRSET\r\nMAIL FROM:<a@x>\r\nNOOP\r\n"
+                               "RSET\r\nFOO\r\nRSET\r\n";
     struct heard *h = self;
 
     *got = strstr(h->pieces, "221") || strchr(h->pieces, '!') ? 0 : sizeof text - 1;

@@ -105,6 +105,17 @@ TEST(where_tls_is_required_only_harmless_commands_pass_in_clear)        /* START
     serve(&server, &h, GREETING QUIT);
 }
 
+TEST(a_mail_refused_in_clear_excuses_nothing_under_tls)
+{
+    auto_house struct house h;
+    struct smtp_server server = plain_server();
+
+    house_init(&h);
+    serve(&server, &h, GREETING EHLO "C: MAIL FROM:<nobody@example.org>\n" "S=550\n" GO
+          "C: RCPT TO:<b@example.net>\n" "S: 503 5.5.1 MAIL comes first\n" QUIT);
+    CHECK_EQUAL(h.ending.errors, 1);
+}
+
 TEST(what_was_counted_in_clear_still_counts)
 {
     auto_house struct house h;

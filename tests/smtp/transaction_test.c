@@ -131,7 +131,7 @@ TEST(submission_wants_full_domain_names)        /* SMTP-172 */
           "C: MAIL FROM:<a@sales>\n" "S: 554 5.1.8 The sender's domain must be a full name, with a dot\n"
           "C: MAIL FROM:<>\n" "S=250\n"
           "C: RCPT TO:<a@sales>\n" "S: 554 5.1.2 The recipient's domain must be a full name, with a dot\n"
-          "C: RCPT TO:<Postmaster>\n" "S=250\n" "C: RCPT TO:<u@[192.0.2.1]>\n" "S=250\n"
+          "C: RCPT TO:<Postmaster>\n" "S=250\n" "C: RCPT TO:<u@[IPv6:::1]>\n" "S=250\n"
           "C: RCPT TO:<u@sales.example.org>\n" "S=250\n" QUIT);
     server.qualified_domains_only = false;
     serve(&server, &h, GREETING EHLO "C: MAIL FROM:<a@sales>\n" "S=250\n" QUIT);
@@ -231,7 +231,8 @@ TEST(a_smuggled_command_is_never_executed)
 {
     static const char *const endings[] = { "\n.\n", "\n.\r\n", "\r\n.\n", "\r.\r", "\r.\r\n", "\r\n.\r" };
     static const char before[] = "EHLO x\r\nMAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.net>\r\nDATA\r\ntext";
-    static const char behind[] = "MAIL FROM:<evil@example.org>\r\nRCPT TO:<v@example.net>\r\nDATA\r\nevil\r\n.\r\nQUIT\r\n";
+    static const char behind[] = "MAIL FROM:<evil@example.org>\r\nRCPT TO:<v@example.net>\r\nDATA\r\nevil\r\n.\r\n"
+                                 "QUIT\r\n";
 
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         for (size_t chunk = 1; chunk < 120; chunk++) {

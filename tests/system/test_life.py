@@ -25,6 +25,12 @@ def test_the_configuration_can_be_checked(postern):
     done = postern.command("config", "check", "-c", postern.file)
     assert done.returncode != 0
     assert "postern.conf:1" in done.stdout + done.stderr
+    postern.limits["recipients"] = 1            # fewer than RFC 5321 4.5.3.1.8 demands
+    postern.file.write_text(postern.configuration())
+    done = postern.command("config", "check", "-c", postern.file)
+    assert done.returncode != 0
+    line = next(n for n, text in enumerate(postern.configuration().splitlines(), 1) if "recipients" in text)
+    assert f"postern.conf:{line}" in done.stdout + done.stderr
 
 
 def test_every_role_has_a_process_without_rights(gate):
