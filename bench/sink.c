@@ -1,14 +1,18 @@
 /* bench/sink.c - takes messages, keeps none, and counts each one by its number.
  *
- * Says "ready PORT" when it listens. Ends when all `-n` messages have come, or
- * on SIGTERM, with one JSON line: how many arrived, which were double or are
- * missing, when the last one came, how many came under TLS. */
+ * Says "ready" when it listens, and "all" when each of the expected messages
+ * has come. Lines on standard input direct it:
+ *     expect N    forget what came; the next messages are those with the numbers 0 to N-1
+ *     tell        one JSON line: how many arrived, how many of them were double, under TLS or
+ *                 without a number, how many are missing, when (CLOCK_MONOTONIC) the last new one came
+ * It ends on SIGTERM. */
 #include "base/memory.h"
 #include "net/socket.h"
 #include "run/fiber.h"
 #include "run/process.h"
 #include "smtp/server.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,9 +22,10 @@ static struct {
     uint64_t bytes;
     uint8_t *seen;
     time_ms first, last;
-    bool tls;
     struct smtp_server server;
-} sink = { .total = 1000 };
+    struct buf orders;
+    struct watch *input;
+} sink;
 
 struct session {
     char start[2048];           /* of the message: the number is there */
@@ -57,6 +62,12 @@ static bool on_body(void *self, struct slice bytes)
     return true;
 }
 
+static void say(const char *line)
+{
+    puts(line);
+    fflush(stdout);
+}
+
 /* The field stands somewhere behind the Received fields. */
 static bool find_number(const struct session *s, unsigned *number)
 {
@@ -79,9 +90,7 @@ static void on_end(void *self, const struct smtp_session *s, struct smtp_answer 
     struct session *session = self;
     unsigned number;
 
-    sink.last = clock_now();
-    if (sink.arrived++ == 0)
-        sink.first = sink.last;
+    sink.arrived++;
     sink.bytes += session->bytes;
     sink.encrypted += session->encrypted;
     if (!find_number(session, &number)) {
@@ -90,8 +99,11 @@ static void on_end(void *self, const struct smtp_session *s, struct smtp_answer 
         sink.doubles++;
     } else {
         sink.seen[number] = 1;
-        if (++sink.distinct == sink.total)
-            loop_stop();
+        sink.last = clock_now();
+        if (sink.distinct++ == 0)
+            sink.first = sink.last;
+        if (sink.distinct == sink.total)
+            say("all");
     }
 }
 
@@ -117,6 +129,61 @@ static void arrived(void *owner, int fd, const struct address *peer)
     fiber_start("session", run_session, (void *)(intptr_t)fd);
 }
 
+/* --- orders ------------------------------------------------------------ */
+
+static void tell(void)
+{
+    printf("{\"arrived\":%u,\"distinct\":%u,\"doubles\":%u,\"missing\":%u,\"encrypted\":%u,\"strange\":%u,\"bytes\":%llu,"
+           "\"first_ms\":%lld,\"last_ms\":%lld}\n", sink.arrived, sink.distinct, sink.doubles, sink.total - sink.distinct,
+           sink.encrypted, sink.strange, (unsigned long long)sink.bytes, (long long)sink.first, (long long)sink.last);
+    fflush(stdout);
+}
+
+static void expect(unsigned total)
+{
+    free(sink.seen);
+    sink.seen = memory_array(total + 1, 1);
+    sink.total = total;
+    sink.arrived = sink.distinct = sink.doubles = sink.encrypted = sink.strange = 0;
+    sink.bytes = 0;
+    sink.first = sink.last = 0;
+}
+
+static void obey(struct slice order)
+{
+    struct slice word = slice_cut(&order, ' ');
+    uint64_t total;
+
+    if (slice_equal(word, SLICE("tell")))
+        tell();
+    else if (slice_equal(word, SLICE("expect")) && slice_to_number(order, 100000000, &total))
+        expect((unsigned)total);
+    else
+        say("what?");
+}
+
+static void input_ready(void *owner, int events)
+{
+    char *room = buf_room(&sink.orders, 128);
+    ssize_t n = room ? read(STDIN_FILENO, room, 128) : 0;
+
+    if (n <= 0) {
+        if (n == 0)
+            watch_set(sink.input, 0);
+        return;
+    }
+    buf_grew(&sink.orders, (size_t)n);
+    for (;;) {
+        struct slice held = buf_slice(&sink.orders);
+        size_t len = slice_find(held, '\n');
+
+        if (len == held.len)
+            return;
+        obey(slice_first(held, len));
+        buf_take(&sink.orders, len + 1);
+    }
+}
+
 static void on_signal(void *owner, int number)
 {
     loop_stop();
@@ -131,49 +198,55 @@ static bool set_up_tls(const char *certificate, const char *key, struct error *w
     return sink.server.tls != NULL;
 }
 
+static bool set_up(const struct address *address, const char *certificate, const char *key, struct error *why)
+{
+    int fd;
+
+    if (certificate && !set_up_tls(certificate, key ? key : certificate, why))
+        return false;
+    sink.server.hostname = "sink.example.org";
+    sink.server.software = "ESMTP sink";
+    sink.server.limits = smtp_default_limits;
+    buf_init(&sink.orders, 4096);
+    fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+    fd = listen_on(address, 1024, why);
+    if (fd < 0)
+        return false;
+    listener_new(fd, arrived, NULL);
+    signal_watch_new(SIGTERM, on_signal, NULL);
+    sink.input = watch_new(STDIN_FILENO, input_ready, NULL);
+    watch_set(sink.input, WATCH_READ);
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     const char *certificate = NULL, *key = NULL;
     struct address address;
     struct error why = { 0 };
-    struct signal_watch *stop;
-    struct listener *listener;
-    int option, fd;
+    int option;
 
+    expect(0);
     while ((option = getopt(argc, argv, "n:c:k:")) != -1) {
         switch (option) {
-        case 'n': sink.total = (unsigned)atoi(optarg); break;
+        case 'n': expect((unsigned)atoi(optarg)); break;
         case 'c': certificate = optarg; break;
         case 'k': key = optarg; break;
         default: return 64;
         }
     }
-    if (optind != argc - 1 || !address_parse(slice_of(argv[optind]), &address, &why) ||
-        (certificate && !set_up_tls(certificate, key ? key : certificate, &why))) {
-        fprintf(stderr, "usage: bench-sink [-n messages] [-c chain.pem -k key.pem] ADDRESS:PORT\n%s\n", why.text);
+    if (optind != argc - 1 || !address_parse(slice_of(argv[optind]), &address, &why)) {
+        fprintf(stderr, "usage: bench-sink [-n messages] [-c chain.pem -k key.pem] ADDRESS:PORT\n");
         return 64;
     }
-    sink.seen = memory_array(sink.total + 1, 1);
-    sink.server.hostname = "sink.example.org";
-    sink.server.software = "ESMTP sink";
-    sink.server.limits = smtp_default_limits;
     process_open_files_limit();
     loop_open();
-    fd = listen_on(&address, 1024, &why);
-    if (fd < 0) {
-        fprintf(stderr, "%s\n", why.text);
+    if (!set_up(&address, certificate, key, &why)) {
+        fprintf(stderr, "bench-sink: %s\n", why.text);
         return 1;
     }
-    stop = signal_watch_new(SIGTERM, on_signal, NULL);
-    listener = listener_new(fd, arrived, NULL);
-    printf("ready\n");
-    fflush(stdout);
+    say("ready");
     loop_run();
-    printf("{\"arrived\":%u,\"distinct\":%u,\"doubles\":%u,\"missing\":%u,\"encrypted\":%u,\"strange\":%u,\"bytes\":%llu,"
-           "\"first_ms\":%lld,\"last_ms\":%lld}\n", sink.arrived, sink.distinct, sink.doubles, sink.total - sink.distinct,
-           sink.encrypted, sink.strange, (unsigned long long)sink.bytes, (long long)sink.first, (long long)sink.last);
-    fflush(stdout);
-    listener_free(listener);
-    signal_watch_free(stop);
-    _exit(0);
+    tell();
+    _exit(0);       /* sessions may be open: their fibers end here */
 }

@@ -33,21 +33,17 @@ void member_refuse(struct member *m, const struct error *why)
     m->why = *why;
 }
 
-static void wait_last(struct queue *q, struct member *m)
+void member_join(struct queue *q, struct member *m)
 {
     m->next = NULL;
     *q->waiting_end = m;
     q->waiting_end = &m->next;
-}
-
-void member_join(struct queue *q, struct member *m)
-{
-    wait_last(q, m);
     q->group_wanted = true;
 }
 
-static void member_free(struct queue *q, struct member *m)
+void member_finish(struct queue *q, struct member *m)
 {
+    m->answer(m->arg, m->done, m->done ? NULL : &m->why);
     q->engine->class->drop(q->engine, &m->draft);
     arena_done(&m->memory);
     free(m);
@@ -221,21 +217,13 @@ static void take_effect(struct queue *q, struct group *g)
             m->kind->applied(q, m);
 }
 
-static void answer(struct queue *q, struct member *m, struct member **kept)
+/* Those that insist stand before all that came meanwhile, in their old order. */
+static void wait_first(struct queue *q, struct member *kept, struct member **end)
 {
-    if (insists(m)) {
-        m->refused = false;
-        m->next = NULL;
-        *kept = m;
-        return;
-    }
-    if (m->again) {
-        m->again = m->done = false;
-        member_join(q, m);
-        return;
-    }
-    m->answer(m->arg, m->done, m->done ? NULL : &m->why);
-    member_free(q, m);
+    *end = q->waiting;
+    if (!q->waiting)
+        q->waiting_end = end;
+    q->waiting = kept;
 }
 
 void queue_applied(struct queue *q, struct group *g)
@@ -248,16 +236,19 @@ void queue_applied(struct queue *q, struct group *g)
     q->out = NULL;
     for (struct member *m = g->members; m; m = next) {
         next = m->next;
-        answer(q, m, kept_end);
-        if (*kept_end)
-            kept_end = &(*kept_end)->next;
+        if (insists(m)) {
+            m->refused = false;
+            *kept_end = m;
+            kept_end = &m->next;
+        } else if (m->again) {
+            m->again = m->done = false;
+            member_join(q, m);
+        } else {
+            member_finish(q, m);
+        }
     }
-    if (kept) {         /* they were here before those that came meanwhile */
-        *kept_end = q->waiting;
-        if (!q->waiting)
-            q->waiting_end = kept_end;
-        q->waiting = kept;
-    }
+    if (kept)
+        wait_first(q, kept, kept_end);
     free(g->drafts);
     free(g);
 }

@@ -116,6 +116,7 @@ struct member {
 struct member *member_new(size_t size, const struct member_kind *kind, queue_answer *answer, void *arg);
 void member_refuse(struct member *m, const struct error *why);
 void member_join(struct queue *q, struct member *m);        /* the next group */
+void member_finish(struct queue *q, struct member *m);      /* answers and frees */
 
 /* Into the member's memory. */
 struct envelope member_envelope(struct member *m, const struct envelope *e);

@@ -57,10 +57,11 @@ static void cancel_waiting(struct queue *q)
         struct member *m = q->waiting;
 
         q->waiting = m->next;
-        m->answer(m->arg, false, &why);
-        q->engine->class->drop(q->engine, &m->draft);
-        arena_done(&m->memory);
-        free(m);
+        if (!q->waiting)
+            q->waiting_end = &q->waiting;
+        m->done = false;
+        m->why = why;
+        member_finish(q, m);
     }
 }
 

@@ -33,7 +33,9 @@ struct group;
  * E_STORAGE_VERSION when a newer postern made it. All deliveries found are due
  * as recorded; leases do not survive. */
 struct queue *queue_open(const struct queue_settings *s, struct error *why) must_check;
-void queue_close(struct queue *q);          /* no group and no incoming may be out; answers what waits with E_CANCELLED; NULL is fine */
+
+/* No group and no incoming may be out. What waits is answered with E_CANCELLED. NULL is fine. */
+void queue_close(struct queue *q);
 
 /* --- accepting --------------------------------------------------------- */
 

@@ -11,7 +11,7 @@ struct retry_rule {
     time_ms most;               /* the interval doubles up to this: 4 h */
     time_ms give_up;            /* after arrival: 5 d */
     time_ms give_up_bounce;     /* the same for null senders: 1 d */
-    time_ms delay_notice;       /* tell the sender after this long; 0: never */
+    time_ms delay_notice;       /* tell the sender after this long: 4 h; 0: never */
 };
 extern const struct retry_rule retry_default;
 

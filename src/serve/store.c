@@ -150,6 +150,9 @@ static void answered(void *arg, bool done, const struct error *why)
     frame_put_answer(&frame, r->ticket, done, why);
     if (p->channel)
         channel_send(p->channel, (uint8_t)r->answer, buf_slice(&frame));
+    /* What became of it cannot be recorded (an id that is taken): it is tried once more. */
+    if (r->answer == FRAME_SETTLED && !done)
+        queue_revoke(p->store->queue, r->ticket, clock_wall() + SECONDS(60));
     p->waiting--;
     free(r);
     peer_forget(p);

@@ -1,5 +1,6 @@
 """Fixtures of the system tests: a town with a gate (postern), a name server, an authority and mail hosts."""
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -13,22 +14,33 @@ from harness.postern import Postern, program
 from harness.sink import Sink
 
 
-@pytest.fixture
-def place():
-    """A directory of the test, which other accounts may enter."""
-    path = Path(tempfile.mkdtemp(prefix="postern-test-"))
+@contextlib.contextmanager
+def directory(purpose):
+    """A temporary directory which other accounts may enter; KEEP=1 keeps it."""
+    path = Path(tempfile.mkdtemp(prefix=f"postern-{purpose}-"))
     path.chmod(0o755)
     yield path
     if os.environ.get("KEEP") != "1":
         shutil.rmtree(path, ignore_errors=True)
 
 
+@pytest.fixture
+def place():
+    with directory("test") as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def shared_place():
+    """For what several tests of one file use."""
+    with directory("shared") as path:
+        yield path
+
+
 @pytest.fixture(scope="session")
 def authority():
-    path = Path(tempfile.mkdtemp(prefix="postern-authority-"))
-    path.chmod(0o755)
-    yield Authority(path)
-    shutil.rmtree(path, ignore_errors=True)
+    with directory("authority") as path:
+        yield Authority(path)
 
 
 @pytest.fixture(scope="session")

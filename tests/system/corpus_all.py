@@ -1,4 +1,4 @@
-"""Six thousand real messages through postern and out again, byte for byte. Slow; run by name:
+"""Six thousand real messages through postern and out again, byte for byte. It needs npm, so it is run by name:
 
     python3 -m pytest tests/system/corpus_all.py
 

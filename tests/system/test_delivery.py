@@ -1,27 +1,15 @@
 """Mail going out: the dialogue, the TLS levels against every kind of host, and what is sent when."""
 
 import ssl
+import time
 
 import pytest
 
+from harness.certificates import Authority
 from harness.dialogue import Dialogue
 from harness.mail import header, letter, odd_letters, top_received, without_trace
-from harness.processes import eventually
-from harness.sink import HANG_UP
-
-
-def hand_in(postern, message, recipient="carol@example.net", sender="alice@example.org", **more):
-    """Give postern a message over submission, as a trusted client."""
-    with Dialogue(postern.submission_port) as client:
-        client.hello()
-        client.starttls()
-        client.expect(250, f"MAIL FROM:<{sender}>")
-        for address in [recipient, *more.get("also", [])]:
-            client.expect(250, f"RCPT TO:<{address}>")
-        client.expect(354, "DATA")
-        client.send(message.replace(b"\r\n.", b"\r\n..") + b".\r\n")
-        answer = client.reply()
-        assert answer.code == 250, str(answer)
+from harness.processes import eventually, resident_kib
+from harness.sink import HANG_UP, SILENCE
 
 
 def assert_stays_in_the_queue(postern, sink):
@@ -39,7 +27,7 @@ def test_mail_goes_out_over_starttls_byte_for_byte(postern, sink):
     postern.relay_to(sink)
     postern.start()
     sent = letter(body="..\r\nHello.\r\n")
-    hand_in(postern, sent)
+    postern.hand_in(sent)
     got = sink.wait(1)[0]
     assert without_trace(got.message) == sent
     assert (got.sender, got.recipients) == ("alice@example.org", ["carol@example.net"])
@@ -54,7 +42,7 @@ def test_what_came_in_over_tls_says_so_when_it_goes_out(postern, sink):
     # STARTTLS-029
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     trace = top_received(sink.wait(1)[0].message)
     assert "with ESMTPS" in trace and "TLSv1.3" in trace and "TLS_AES_256_GCM_SHA384" in trace
 
@@ -65,7 +53,7 @@ def test_every_odd_message_goes_out_byte_for_byte(postern, sink):
     postern.start()
     letters = odd_letters()
     for number, sent in enumerate(letters.values()):
-        hand_in(postern, sent, sender=f"odd-{number}@example.org")
+        postern.hand_in(sent, sender=f"odd-{number}@example.org")
     got = {d.sender: d for d in sink.wait(len(letters))}
     for number, (what, sent) in enumerate(letters.items()):
         delivery = got[f"odd-{number}@example.org"]
@@ -78,7 +66,7 @@ def test_a_connection_is_used_for_many_messages(postern, sink):
     postern.delivery["idle-connection"] = 3
     postern.start()
     for _ in range(30):
-        hand_in(postern, letter())
+        postern.hand_in(letter())
     sink.wait(30)
     assert len(sink.sessions) < 10
 
@@ -87,7 +75,7 @@ def test_recipients_at_one_destination_share_one_copy(postern, sink):
     # SMTP-088
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter(), "carol@example.net", also=["dave@example.net", "erin@example.net"])
+    postern.hand_in(letter(), "carol@example.net", also=["dave@example.net", "erin@example.net"])
     got = sink.wait(1)[0]
     assert sorted(got.recipients) == ["carol@example.net", "dave@example.net", "erin@example.net"]
     postern.wait_until_empty()
@@ -99,7 +87,7 @@ def test_commands_are_pipelined_only_when_that_is_offered(postern, sink):
     sink.extensions = ["8BITMIME"]
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert sink.wait(1)[0].parameters.upper() in ("", "BODY=8BITMIME")      # no SIZE= without SIZE
 
 
@@ -109,7 +97,7 @@ def test_a_server_that_knows_only_helo_gets_mail_in_clear(postern, sink):
     sink.extensions = []
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert sink.wait(1)[0].session.verbs[:3] == ["EHLO", "HELO", "MAIL"]
 
 
@@ -118,7 +106,7 @@ def test_a_required_level_never_falls_back_to_helo(postern, sink):
     sink.answer("EHLO", "502 5.5.1 EHLO is unknown")
     postern.relay_to(sink, level="encrypt")
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert_stays_in_the_queue(postern, sink)
 
 
@@ -126,7 +114,7 @@ def test_mail_over_implicit_tls(postern, sink):
     sink.starttls = "implicit"
     postern.destinations["example.net"] = {"route": f"smtp {sink.address}:{sink.port} implicit", "tls": {"level": "encrypt"}}
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     got = sink.wait(1)[0]
     assert got.tls["version"] == "TLSv1.3"
     assert "STARTTLS" not in got.session.verbs      # STARTTLS-004
@@ -137,7 +125,7 @@ def test_a_rule_for_a_domain_beats_the_one_for_its_parents(postern, sink, new_si
     postern.relay_to(sink)
     postern.relay_to(parents, domain=".example.net")
     postern.start()
-    hand_in(postern, letter(), "carol@example.net", also=["dave@sub.example.net", "erin@deep.sub.example.net"])
+    postern.hand_in(letter(), "carol@example.net", also=["dave@sub.example.net", "erin@deep.sub.example.net"])
     assert sink.wait(1)[0].recipients == ["carol@example.net"]
     eventually(lambda: sorted(r for d in parents.deliveries for r in d.recipients)
                == ["dave@sub.example.net", "erin@deep.sub.example.net"])
@@ -149,7 +137,7 @@ def test_a_server_that_hangs_up_at_quit_has_its_mail_all_the_same(postern, sink)
     postern.relay_to(sink)
     postern.delivery["idle-connection"] = 0
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     sink.wait(1)
     postern.wait_until_empty()
     assert len(sink.deliveries) == 1
@@ -164,7 +152,7 @@ def test_may_goes_on_in_clear_when_the_host_has_no_tls(postern, sink, mode):
     sink.starttls = mode
     postern.relay_to(sink, level="may")
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     got = sink.wait(1)[0]
     assert got.tls is None
     assert len(sink.sessions) == 1
@@ -177,7 +165,7 @@ def test_encrypt_keeps_the_mail_when_the_host_cannot(postern, sink, mode):
     postern.relay_to(sink, level="encrypt")
     postern.delivery["cleartext-after"] = 0
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     entry = assert_stays_in_the_queue(postern, sink)
     assert entry["status"] in (("4.7.4",) if mode in ("absent", "refused") else ("4.7.5", "4.4.2")), entry
     sink.starttls = "offered"       # the host learns
@@ -190,7 +178,7 @@ def test_encrypt_keeps_the_mail_from_a_host_with_old_tls_only(postern, sink):
     sink.tls_ciphers = "ALL:@SECLEVEL=0"
     postern.relay_to(sink, level="encrypt")
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert_stays_in_the_queue(postern, sink)
 
 
@@ -200,7 +188,7 @@ def test_may_waits_before_it_tries_in_clear_after_a_failed_handshake(postern, si
     postern.relay_to(sink, level="may")
     postern.delivery["cleartext-after"] = 4
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert_stays_in_the_queue(postern, sink)
     got = sink.wait(1)[0]
     assert got.tls is None and got.ended - sink.sessions[0].began >= 3.5
@@ -214,14 +202,14 @@ def test_may_accepts_any_certificate(postern, sink, authority):
     for count, certificate in enumerate((authority.issue("wrong.example.com"), authority.issue("x.example.net", expired=True),
                                          authority.issue("y.example.net", self_signed=True)), 1):
         sink.certificate = certificate
-        hand_in(postern, letter())
+        postern.hand_in(letter())
         assert sink.wait(count)[-1].tls
 
 
 def test_off_does_not_ask_for_tls(postern, sink):
     postern.relay_to(sink, level="off")
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert sink.wait(1)[0].tls is None
     assert "STARTTLS" not in sink.said_in_clear()
 
@@ -233,7 +221,7 @@ def test_bytes_injected_behind_the_go_ahead_end_the_delivery(postern, sink, leve
     postern.relay_to(sink, level=level)
     postern.delivery["cleartext-after"] = 0
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     entry = assert_stays_in_the_queue(postern, sink)
     assert entry["status"] == "4.7.5", entry
     sink.wait_for_session(3)
@@ -241,26 +229,33 @@ def test_bytes_injected_behind_the_go_ahead_end_the_delivery(postern, sink, leve
 
 
 def verified(postern, sink, dns, host="mx.hosts.example.net"):
-    """Mail for example.net goes by MX to `host`, with its certificate checked."""
-    dns.mail_hosts("example.net", (host, sink.address))
-    postern.destinations["example.net"] = {"route": "mx", "tls": {"level": "verify"}}
+    """Mail for example.net goes to `host` by the operator's word, with its certificate checked against that name."""
+    dns.set(host, "A", sink.address)
+    postern.destinations["example.net"] = {"route": f"smtp {host}:{sink.port}", "tls": {"level": "verify"}}
     postern.delivery["ca-file"] = str(postern.trusts)
-    postern.deliver_by_mx_to(sink)
 
 
 def test_verify_sends_to_a_host_whose_certificate_fits(postern, sink, dns):
     # STARTTLS-007, -081, -082, -102
     verified(postern, sink, dns)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     got = sink.wait(1)[0]
     assert got.tls["server_name"] == "mx.hosts.example.net"
+    assert eventually(lambda: postern.events("delivery.sent", verdict="verified"))      # STARTTLS-106
+
+
+def test_verify_wants_a_host_that_the_operator_named(postern):
+    # STARTTLS-080: a name from an unsigned MX answer proves nothing.
+    postern.destinations["example.net"] = {"route": "mx", "tls": {"level": "verify"}}
+    postern.prepare()
+    done = postern.command("config", "check", "-c", postern.file)
+    assert done.returncode != 0 and "verify" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("fault", ["wrong name", "expired", "self-signed", "another authority", "deeper than the wildcard"])
 def test_verify_keeps_the_mail_when_the_certificate_does_not_fit(postern, sink, dns, authority, place, fault):
     # STARTTLS-007, -080, -082, -086, -088: inside TLS the host hears EHLO or QUIT at most.
-    from harness.certificates import Authority
     name = "mx.hosts.example.net"
     sink.certificate = {
         "wrong name": lambda: authority.issue("mx.elsewhere.example.net"),
@@ -271,7 +266,7 @@ def test_verify_keeps_the_mail_when_the_certificate_does_not_fit(postern, sink, 
     }[fault]()
     verified(postern, sink, dns)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     entry = assert_stays_in_the_queue(postern, sink)
     assert entry["status"] == "4.7.5", entry
     assert {line.split(" ")[0] for s in sink.sessions for line, secret in s.commands if secret} <= {"QUIT"}
@@ -284,11 +279,78 @@ def test_mail_does_not_share_a_connection_across_tls_levels(postern, sink):
     postern.relay_to(sink, domain="example.com", level="encrypt")
     postern.delivery["idle-connection"] = 5
     postern.start()
-    hand_in(postern, letter(), "carol@example.net", also=["dave@example.com"])
+    postern.hand_in(letter(), "carol@example.net", also=["dave@example.com"])
     assert sink.wait(1)[0].recipients == ["carol@example.net"]
     entry, = postern.wait_until_deferred(1)
     assert entry["status"] == "4.7.4"
     assert len(sink.deliveries) == 1
+
+
+@pytest.mark.parametrize("level, mode, arrives", [
+    ("off", "offered", "in clear"), ("may", "offered", "over TLS"), ("may", "absent", "in clear"),
+    ("encrypt", "offered", "over TLS"), ("encrypt", "absent", None), ("encrypt", "garbage", None), ("may", "injected", None),
+    ("verify", "offered", None), ("implicit", "implicit", "over TLS")])
+def test_postern_send_keeps_to_the_level_it_is_given(new_postern, sink, place, level, mode, arrives):
+    # The host is named by an address, which its certificate does not hold: verify fails.
+    sink.starttls = mode
+    (place / "message").write_bytes(letter())
+    done = new_postern().command("send", "--server", f"{sink.address}:{sink.port}", "--from", "alice@example.org",
+                                 "--to", "carol@example.net", "--to", "dave@example.net", "--tls", level, place / "message")
+    assert (done.returncode == 0) == bool(arrives), done.stdout + done.stderr
+    if arrives:
+        got = sink.wait(1)[0]
+        assert bool(got.tls) == (arrives == "over TLS") and got.recipients == ["carol@example.net", "dave@example.net"]
+    else:
+        assert not sink.deliveries and "MAIL" not in sink.said_in_clear()
+
+
+# --- how hard a host is worked ----------------------------------------------------
+
+
+def test_no_more_connections_than_allowed_go_to_one_destination(postern, sink):
+    sink.pause = 0.05
+    postern.relay_to(sink)
+    postern.delivery["connections-per-destination"] = 3
+    postern.start()
+    most = 0
+    for n in range(40):
+        postern.hand_in(letter())
+        most = max(most, sum(s.open for s in sink.sessions))
+    while len(sink.deliveries) < 40:
+        most = max(most, sum(s.open for s in sink.sessions))
+        sink.wait(len(sink.deliveries) + 1)
+    assert 1 <= most <= 3
+
+
+def test_a_destination_that_hangs_does_not_hold_up_another(postern, sink, new_sink):
+    stuck = new_sink(address="127.0.0.3")
+    stuck.answer("MAIL", SILENCE)
+    postern.relay_to(stuck, domain="stuck.example.net")
+    postern.relay_to(sink)
+    postern.outbound = 1
+    postern.start()
+    for _ in range(30):
+        postern.hand_in(letter(), "carol@stuck.example.net")
+    stuck.wait_for_session(1)
+    for _ in range(5):
+        postern.hand_in(letter())
+    sink.wait(5, seconds=5)
+
+
+def test_a_message_of_forty_megabytes_passes_in_little_memory(postern, sink):
+    # SMTP-067, and its like on the way out
+    postern.relay_to(sink)
+    postern.start()
+    before = {name: resident_kib(pid) for name, pid in postern.workers().items()}
+    sent = letter(body=(b"0123456789" * 7 + b"\r\n") * 570_000)
+    postern.hand_in(sent)
+    peak = dict(before)
+    until = time.monotonic() + 30
+    while not sink.deliveries and time.monotonic() < until:
+        peak = {name: max(peak[name], resident_kib(pid)) for name, pid in postern.workers().items()}
+        time.sleep(0.02)
+    assert without_trace(sink.deliveries[0].message) == sent
+    assert max(peak[n] - before[n] for n in before) < 24 * 1024, (before, peak)
 
 
 # --- limits the other side names ------------------------------------------------
@@ -299,7 +361,7 @@ def test_a_message_larger_than_the_host_takes_is_never_sent(postern, sink):
     sink.extensions = ["PIPELINING", "8BITMIME", "SIZE 5000"]
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter(body=b"x" * 70 + b"\r\n" * 6000), sender="alice@example.org")
+    postern.hand_in(letter(body=b"x" * 70 + b"\r\n" * 6000), sender="alice@example.org")
     bounce, = postern.wait_for_mail(1)
     assert b"5.3.4" in bounce and "DATA" not in [v for s in sink.sessions for v in s.verbs]
 
@@ -309,10 +371,10 @@ def test_eight_bit_mail_is_not_sent_to_a_host_without_8bitmime(postern, sink):
     sink.extensions = ["PIPELINING"]
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter(body="Grüße\r\n".encode()))
+    postern.hand_in(letter(body="Grüße\r\n".encode()))
     bounce, = postern.wait_for_mail(1)
     assert b"5.6.3" in bounce and not sink.deliveries
-    hand_in(postern, letter(body=b"plain\r\n"))
+    postern.hand_in(letter(body=b"plain\r\n"))
     assert header(sink.wait(1)[0].message, "Subject") == "a letter"
 
 
@@ -333,7 +395,7 @@ def test_a_host_that_takes_ten_recipients_at_a_time_gets_them_in_batches(postern
     postern.relay_to(sink)
     postern.start()
     people = [f"user{n}@example.net" for n in range(25)]
-    hand_in(postern, letter(), people[0], also=people[1:])
+    postern.hand_in(letter(), people[0], also=people[1:])
     eventually(lambda: sorted(r for d in sink.deliveries for r in d.recipients) == sorted(people), 20,
                lambda: str([len(d.recipients) for d in sink.deliveries]))
     postern.wait_until_empty()

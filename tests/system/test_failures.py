@@ -10,7 +10,6 @@ from harness.mail import header, letter
 from harness.nameserver import SILENCE
 from harness.processes import eventually
 from harness.sink import HANG_UP
-from test_delivery import hand_in
 
 
 class Bounce:
@@ -46,7 +45,7 @@ def test_each_recipient_gets_its_own_result(postern, sink):
     postern.relay_to(sink)
     postern.start()
     sent = letter(subject="three of you")
-    hand_in(postern, sent, "carol@example.net", also=["nobody@example.net", "later@example.net"])
+    postern.hand_in(sent, "carol@example.net", also=["nobody@example.net", "later@example.net"])
     bounce = the_bounce(postern)
     assert [r["Final-Recipient"] for r in bounce.recipients] == ["rfc822; nobody@example.net"]
     told = bounce.about("nobody@example.net")
@@ -66,7 +65,7 @@ def test_a_bounce_is_mail_from_nobody_that_answers_nobody(postern, sink):
     sink.answer("MAIL", "550 5.7.1 not you")
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     raw, = postern.wait_for_mail(1)
     assert header(raw, "Return-Path") == "<>"
     assert header(raw, "Auto-Submitted").startswith("auto-")
@@ -86,7 +85,7 @@ def test_a_final_no_at_any_stage_makes_a_bounce(postern, sink, stage, reply, sta
     sink.answer(stage, reply)
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert the_bounce(postern).about("carol@example.net")["Status"] == status
     postern.wait_until_empty()
     assert len(sink.sessions) == 1 and not sink.deliveries
@@ -104,7 +103,7 @@ def test_a_passing_fault_at_any_stage_is_tried_again(postern, sink, stage, reply
     sink.answer(stage, reply, times=1)
     postern.relay_to(sink, level="encrypt")
     postern.start()
-    hand_in(postern, letter(body="x" * 70 + "\r\n" * 2000))
+    postern.hand_in(letter(body="x" * 70 + "\r\n" * 2000))
     assert sink.wait(1)[0].recipients == ["carol@example.net"]
     postern.wait_until_empty()
     assert len(sink.deliveries) == 1 and not postern.mailbox()
@@ -116,7 +115,7 @@ def test_two_greetings_are_not_taken_for_answers(postern, sink):
     sink.answer("CONNECT", "220 one\r\n220 two", times=1)
     postern.relay_to(sink, level="off")
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert sink.wait(1)[0].session is not sink.sessions[0]
 
 
@@ -125,7 +124,7 @@ def test_an_endless_reply_is_cut_off(postern, sink):
     sink.answer("EHLO", "\r\n".join(["250-word"] * 100_000) + "\r\n250 end", times=1)
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     assert sink.wait(1)[0].session is not sink.sessions[0]
 
 
@@ -135,7 +134,7 @@ def test_mail_that_cannot_be_delivered_in_time_comes_back(postern, sink):
     postern.relay_to(sink)
     postern.retry["give-up"] = 3
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     told = the_bounce(postern).about("carol@example.net")
     assert told["Action"] == "failed"
     assert "come back later" in told["Diagnostic-Code"]
@@ -148,7 +147,7 @@ def test_a_sender_is_told_when_mail_waits_long(postern, sink):
     postern.relay_to(sink)
     postern.retry["delay-notice"] = 2
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     notice = the_bounce(postern)
     assert notice.about("carol@example.net")["Action"] == "delayed"
     sink.behave()
@@ -162,10 +161,10 @@ def test_mail_from_nobody_never_makes_a_bounce(postern, sink):
     sink.answer("RCPT", "550 5.1.1 nobody of that name")
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter(), sender="")
+    postern.hand_in(letter(), sender="")
     sink.wait_for_session(1)
     postern.wait_until_empty()
-    hand_in(postern, letter(), "bob@example.org")
+    postern.hand_in(letter(), "bob@example.org")
     assert len(postern.wait_for_mail(1)) == 1 and header(postern.mailbox()[0], "Return-Path") != "<>"
 
 
@@ -174,7 +173,7 @@ def test_a_bounce_that_cannot_be_delivered_ends_the_matter(postern, sink):
     sink.answer("RCPT", "550 5.1.1 nobody of that name")
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter(), sender="forged@example.net")
+    postern.hand_in(letter(), sender="forged@example.net")
     eventually(lambda: [c for s in sink.sessions for c, _ in s.commands if c.startswith("MAIL FROM:<>")], 10,
                "the bounce is tried")
     postern.wait_until_empty()
@@ -194,7 +193,7 @@ def by_mx(postern, sink, dns):
 def test_mail_goes_to_the_host_that_mx_names(by_mx, sink, dns):
     # SMTP-120
     dns.mail_hosts("plain.example.net", ("mx.plain.example.net", sink.address))
-    hand_in(by_mx, letter(), "carol@plain.example.net")
+    by_mx.hand_in(letter(), "carol@plain.example.net")
     got = sink.wait(1)[0]
     assert got.tls["server_name"] == "mx.plain.example.net"
 
@@ -202,7 +201,7 @@ def test_mail_goes_to_the_host_that_mx_names(by_mx, sink, dns):
 def test_without_mx_the_domain_itself_is_the_host(by_mx, sink, dns):
     # SMTP-121
     dns.set("implicit.example.net", "A", sink.address)
-    hand_in(by_mx, letter(), "carol@implicit.example.net")
+    by_mx.hand_in(letter(), "carol@implicit.example.net")
     assert sink.wait(1)[0].recipients == ["carol@implicit.example.net"]
 
 
@@ -210,13 +209,13 @@ def test_an_alias_of_the_domain_is_followed(by_mx, sink, dns):
     # SMTP-120
     dns.set("alias.example.net", "CNAME", "real.example.net.")
     dns.mail_hosts("real.example.net", ("mx.real.example.net", sink.address))
-    hand_in(by_mx, letter(), "carol@alias.example.net")
+    by_mx.hand_in(letter(), "carol@alias.example.net")
     assert sink.wait(1)[0].recipients == ["carol@alias.example.net"]
 
 
 def test_an_address_literal_is_connected_to_directly(by_mx, sink, dns):
     # SMTP-131
-    hand_in(by_mx, letter(), f"carol@[{sink.address}]")
+    by_mx.hand_in(letter(), f"carol@[{sink.address}]")
     assert sink.wait(1)[0].recipients == [f"carol@[{sink.address}]"]
     assert not dns.asked
 
@@ -225,7 +224,7 @@ def test_a_null_mx_means_no_mail_at_once(by_mx, dns, sink):
     # SMTP-132: the address is never tried.
     dns.set("null.example.net", "MX", "0 .")
     dns.set("null.example.net", "A", sink.address)
-    hand_in(by_mx, letter(), "carol@null.example.net")
+    by_mx.hand_in(letter(), "carol@null.example.net")
     assert the_bounce(by_mx).about("carol@null.example.net")["Status"] == "5.1.10"
     assert not sink.sessions
 
@@ -234,13 +233,13 @@ def test_a_root_among_other_hosts_is_no_null_mx(by_mx, dns, sink):
     # SMTP-133
     dns.mail_hosts("mixed.example.net", ("mx.mixed.example.net", sink.address))
     dns.records["mixed.example.net", "MX"].insert(0, "0 .")
-    hand_in(by_mx, letter(), "carol@mixed.example.net")
+    by_mx.hand_in(letter(), "carol@mixed.example.net")
     sink.wait(1)
 
 
 def test_a_domain_that_does_not_exist_bounces_at_once(by_mx, sink):
     # SMTP-121
-    hand_in(by_mx, letter(), "carol@absent.example.com")
+    by_mx.hand_in(letter(), "carol@absent.example.com")
     assert the_bounce(by_mx).about("carol@absent.example.com")["Status"] == "5.1.2"
 
 
@@ -252,7 +251,7 @@ def test_a_name_server_in_trouble_means_later(postern, sink, dns, fault):
     postern.start()
     dns.mail_hosts("trouble.example.net", ("mx.trouble.example.net", sink.address))
     dns.fault("trouble.example.net", fault)
-    hand_in(postern, letter(), "carol@trouble.example.net")
+    postern.hand_in(letter(), "carol@trouble.example.net")
     entry, = postern.wait_until_deferred(1)
     assert entry["status"] == "4.4.3", entry
     dns.heal("trouble.example.net")
@@ -263,7 +262,7 @@ def test_a_name_server_in_trouble_means_later(postern, sink, dns, fault):
 def test_a_dead_first_host_does_not_stop_the_mail(by_mx, dns, sink):
     # SMTP-124, -125
     dns.mail_hosts("two.example.net", ("dead.two.example.net", "127.0.0.99"), ("mx.two.example.net", sink.address))
-    hand_in(by_mx, letter(), "carol@two.example.net")
+    by_mx.hand_in(letter(), "carol@two.example.net")
     assert sink.wait(1)[0].tls["server_name"] == "mx.two.example.net"
 
 
@@ -272,7 +271,7 @@ def test_every_address_of_a_host_is_tried(by_mx, dns, sink):
     dns.mail_hosts("addresses.example.net", ("mx.addresses.example.net", None))
     dns.set("mx.addresses.example.net", "A", "127.0.0.98", "127.0.0.99", sink.address)
     dns.set("mx.addresses.example.net", "AAAA", "2001:db8::25")
-    hand_in(by_mx, letter(), "carol@addresses.example.net")
+    by_mx.hand_in(letter(), "carol@addresses.example.net")
     sink.wait(1)
 
 
@@ -284,7 +283,7 @@ def test_the_next_host_is_tried_when_the_first_cannot(by_mx, dns, sink, new_sink
     second = new_sink(address="127.0.0.3", port=sink.port)
     dns.mail_hosts("next.example.net", ("mx1.next.example.net", sink.address), ("mx2.next.example.net", second.address))
     sink.answer(stage, reply)
-    hand_in(by_mx, letter(), "carol@next.example.net")
+    by_mx.hand_in(letter(), "carol@next.example.net")
     assert second.wait(1)[0].recipients == ["carol@next.example.net"]
     assert sink.sessions
 
@@ -294,7 +293,7 @@ def test_a_final_no_from_one_host_is_not_shopped_around(by_mx, dns, sink, new_si
     second = new_sink(address="127.0.0.3", port=sink.port)
     dns.mail_hosts("final.example.net", ("mx1.final.example.net", sink.address), ("mx2.final.example.net", second.address))
     sink.answer("RCPT", "550 5.1.1 nobody of that name")
-    hand_in(by_mx, letter(), "carol@final.example.net")
+    by_mx.hand_in(letter(), "carol@final.example.net")
     the_bounce(by_mx)
     assert not second.sessions
 
@@ -303,7 +302,7 @@ def test_with_mx_records_the_address_of_the_domain_is_never_used(by_mx, dns, sin
     # SMTP-122
     dns.mail_hosts("apex.example.net", ("dead.apex.example.net", "127.0.0.99"))
     dns.set("apex.example.net", "A", sink.address)
-    hand_in(by_mx, letter(), "carol@apex.example.net")
+    by_mx.hand_in(letter(), "carol@apex.example.net")
     entry, = by_mx.wait_until_deferred(1)
     assert entry["status"].startswith("4.4.")
     assert not sink.sessions
@@ -313,7 +312,7 @@ def test_hosts_without_an_address_are_an_error(by_mx, dns, sink):
     # SMTP-123, -130
     dns.set("nowhere.example.net", "MX", "10 no-address.nowhere.example.net.", "20 192.0.2.1.")
     dns.set("no-address.nowhere.example.net", "TXT", "nothing here")
-    hand_in(by_mx, letter(), "carol@nowhere.example.net")
+    by_mx.hand_in(letter(), "carol@nowhere.example.net")
     eventually(lambda: by_mx.mailbox() or [e for e in by_mx.waiting() if e["attempts"]], 10)
     assert not sink.sessions
 
@@ -331,7 +330,7 @@ def beside(postern, new_sink):
 def test_being_the_best_host_oneself_is_a_loop(postern, dns, beside, our_name):
     # SMTP-126, -127: hosts of the same or a worse preference do not count.
     dns.mail_hosts("loop.example.net", (our_name, "127.0.0.1"), ("mx2.loop.example.net", beside.address))
-    hand_in(postern, letter(), "carol@loop.example.net")
+    postern.hand_in(letter(), "carol@loop.example.net")
     assert the_bounce(postern).about("carol@loop.example.net")["Status"] == "5.4.6"
     assert not beside.sessions
 
@@ -339,7 +338,7 @@ def test_being_the_best_host_oneself_is_a_loop(postern, dns, beside, our_name):
 def test_better_hosts_than_oneself_get_the_mail(postern, dns, beside):
     # SMTP-126
     dns.mail_hosts("backup.example.net", ("mx1.backup.example.net", beside.address), ("mx.example.org", "127.0.0.1"))
-    hand_in(postern, letter(), "carol@backup.example.net")
+    postern.hand_in(letter(), "carol@backup.example.net")
     beside.wait(1)
 
 

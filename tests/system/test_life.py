@@ -8,10 +8,10 @@ import time
 import pytest
 
 from harness.dialogue import Dialogue
-from harness.mail import letter, without_trace
-from harness.postern import Postern
-from harness.processes import eventually, free_port, is_gone
-from test_delivery import hand_in
+from harness.load import Load
+from harness.mail import identity_of, letter, top_received, without_trace
+from harness.postern import ACCOUNT, Postern
+from harness.processes import eventually, free_port, has_ipv6, is_gone
 
 
 # --- start and stop -------------------------------------------------------------------
@@ -79,7 +79,7 @@ def test_sigterm_says_quit_to_hosts_with_an_idle_connection_and_ends_with_0(post
     postern.relay_to(sink)
     postern.delivery["idle-connection"] = 60
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     sink.wait(1)
     postern.wait_until_empty()
     postern.process.send_signal(signal.SIGTERM)
@@ -93,7 +93,7 @@ def test_what_waits_in_the_queue_is_delivered_after_a_restart(postern, sink):
     postern.relay_to(sink)
     postern.start()
     for n in range(5):
-        hand_in(postern, letter(identity=f"kept-{n}"))
+        postern.hand_in(letter(identity=f"kept-{n}"))
     postern.wait_until_deferred(5)
     assert postern.stop() == 0
     sink.behave()
@@ -185,17 +185,102 @@ def test_sighup_brings_a_new_route(postern, sink, new_sink):
     other = new_sink(address="127.0.0.3")
     postern.relay_to(sink)
     postern.start()
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     sink.wait(1)
     postern.relay_to(other)
     postern.prepare()
     postern.reload()
 
     def goes_the_new_way():
-        hand_in(postern, letter())
+        postern.hand_in(letter())
         time.sleep(0.2)
         return other.deliveries
     eventually(goes_the_new_way, 10, "mail takes the new route", every=0.2)
+
+
+def test_reloads_under_load_break_no_session(postern, sink):
+    postern.domains["relay.example.org"] = {"route": f"smtp {sink.address}:{sink.port}", "tls": {"level": "encrypt"}}
+    postern.start()
+    with Load(postern.port, ["bob@example.org", "carol@relay.example.org"]) as load:
+        for _ in range(5):
+            time.sleep(0.5)
+            postern.reload()
+        time.sleep(0.5)
+    assert load.broken == 0 and not load.refused
+    assert len(load.accepted) > 20
+    postern.wait_until_empty(30)
+    arrived = [identity_of(m) for m in postern.mailbox() + sink.messages]
+    assert sorted(arrived) == sorted(load.accepted)     # each once
+
+
+def test_after_a_reload_the_old_processes_go(gate):
+    before = set(gate.workers().values())
+    gate.reload()
+    eventually(lambda: gate.workers("inbound") and not before & set(gate.workers("inbound").values()), 15,
+               lambda: f"new inbound processes: {gate.workers()} before {before}")
+    assert len(gate.workers("inbound")) == gate.inbound and len(gate.workers("outbound")) == gate.outbound
+
+
+def test_sigterm_in_the_middle_of_a_delivery_loses_nothing(postern, sink):
+    # (P1)
+    sink.pause = 0.3
+    postern.relay_to(sink)
+    postern.start()
+    for n in range(8):
+        postern.hand_in(letter(identity=f"in-flight-{n}"))
+    sink.wait_for_session(1)
+    assert postern.stop(30) == 0
+    sink.pause = 0
+    postern.start()
+    eventually(lambda: len({identity_of(m) for m in sink.messages}) == 8, 15)
+    postern.wait_until_empty()
+    assert len(sink.deliveries) == 8
+
+
+# --- other ways to run -------------------------------------------------------------------
+
+
+def test_it_runs_without_root(new_postern):
+    if os.geteuid() != 0:
+        pytest.skip("that is what all tests do, when they run without root")
+    postern = new_postern()
+    postern.certificates = {}
+    postern.account = ""
+    postern.start(user=ACCOUNT)
+    with Dialogue(postern.port) as client:
+        client.hello()
+        client.starttls()
+        assert client.message(letter()).code == 250
+    postern.wait_for_mail(1)
+    assert postern.stop() == 0
+
+
+def test_mail_over_ipv6_is_taken_and_named_in_the_trace(postern):
+    # SMTP-024
+    if not has_ipv6():
+        pytest.skip("there is no ::1 on this machine")
+    postern.address = "[::1]"
+    postern.start()
+    with Dialogue(postern.port, address="::1") as client:
+        client.hello()
+        assert client.message(letter()).code == 250
+    assert "[IPv6:::1]" in top_received(postern.wait_for_mail(1)[0])
+
+
+def test_nothing_a_peer_says_can_forge_a_line_of_the_log(gate):
+    with Dialogue(gate.port) as client:
+        client.command('EHLO x" event=forged')
+        client.command("EHLO x\x1b[2Jevent=forged")
+        client.hello()
+        client.expect(250, 'MAIL FROM:<"a event=forged \\" event=forged"@example.net>')
+        client.expect(250, "RCPT TO:<bob@example.org>")
+        client.expect(354, "DATA")
+        client.send(letter() + b".\r\n")
+        assert client.reply().code == 250
+    gate.wait_for_mail(1)
+    assert gate.events("message.accepted")
+    assert not gate.events("forged") and "\x1b" not in gate.text()
+    assert all(e.get("time") and e.get("event") for e in gate.events())
 
 
 # --- the disk ---------------------------------------------------------------------------
@@ -272,7 +357,7 @@ def stuck(postern, sink):
     postern.relay_to(sink)
     postern.retry.update({"first": 600, "most": 600, "give-up": 3600})
     postern.start()
-    hand_in(postern, letter(subject="stuck"))
+    postern.hand_in(letter(subject="stuck"))
     return postern.wait_until_deferred(1)[0]
 
 
@@ -292,7 +377,7 @@ def test_a_message_is_retried_on_demand(postern, sink, stuck):
 
 
 def test_a_flush_retries_everything(postern, sink, stuck):
-    hand_in(postern, letter())
+    postern.hand_in(letter())
     postern.wait_until_deferred(2)
     sink.behave()
     postern.queue("flush")

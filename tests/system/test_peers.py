@@ -7,20 +7,29 @@ import pytest
 from harness.mail import header, letter, top_received, without_trace
 from harness.nameserver import NameServer
 from harness.peers import Chasquid, Exim, OpenSmtpd, Postfix
-from harness.processes import eventually
-from test_delivery import hand_in
+from harness.processes import eventually, free_port
 
 
 def odd_but_common():
     return letter(subject="from one to another", body="..\r\n.hidden\r\nGrüße\r\n\r\n" + "x" * 990 + "\r\n")
 
 
-@pytest.fixture(params=[Postfix, Exim], ids=lambda kind: kind.name)
-def peer(request, place, peers, postern, sink_certificate):
-    """Postfix or Exim, relaying to our mx listener, over TLS only."""
-    server = request.param(place, sink_certificate, postern.port)
-    peers.append(server)
-    return server.start()
+@pytest.fixture(scope="module", params=[Postfix, Exim], ids=lambda kind: kind.name)
+def running(request, shared_place, sink_certificate):
+    """Postfix or Exim, which sends what is not for itself to one port of ours, over TLS only."""
+    server = request.param(shared_place, sink_certificate, free_port())
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def peer(running, postern):
+    """The same with an empty mailbox, and our mx listener on that port."""
+    running.empty()
+    postern.port = running.next_hop
+    return running
 
 
 def test_our_mail_reaches_a_peer_over_starttls(postern, peer):
@@ -28,7 +37,7 @@ def test_our_mail_reaches_a_peer_over_starttls(postern, peer):
     postern.destinations[peer.domain] = {"route": f"smtp 127.0.0.1:{peer.port}", "tls": {"level": "encrypt"}}
     postern.start()
     sent = odd_but_common()
-    hand_in(postern, sent, f"bob@{peer.domain}")
+    postern.hand_in(sent, f"bob@{peer.domain}")
     got = eventually(peer.mailbox, 15, peer.log_text)[0]
     assert got.endswith(sent)
     trace = top_received(got[got.index(b"Received:"):])
@@ -37,11 +46,11 @@ def test_our_mail_reaches_a_peer_over_starttls(postern, peer):
     postern.wait_until_empty()
 
 
-def test_many_messages_reach_a_peer_over_few_connections(postern, peer):
+def test_many_messages_reach_a_peer(postern, peer):
     postern.destinations[peer.domain] = {"route": f"smtp 127.0.0.1:{peer.port}", "tls": {"level": "encrypt"}}
     postern.start()
     for n in range(40):
-        hand_in(postern, letter(subject=f"number {n}"), f"bob@{peer.domain}")
+        postern.hand_in(letter(subject=f"number {n}"), f"bob@{peer.domain}")
     eventually(lambda: len(peer.mailbox()) == 40, 30, peer.log_text)
     assert {header(m[m.index(b"From:"):], "Subject") for m in peer.mailbox()} == {f"number {n}" for n in range(40)}
 
@@ -81,7 +90,7 @@ def test_our_mail_reaches_opensmtpd_in_clear(postern, opensmtpd):
     postern.destinations[opensmtpd.domain] = {"route": f"smtp 127.0.0.1:{opensmtpd.port}", "tls": {"level": "may"}}
     postern.start()
     sent = letter(body="..\r\n.hidden\r\n")
-    hand_in(postern, sent, f"bob@{opensmtpd.domain}")
+    postern.hand_in(sent, f"bob@{opensmtpd.domain}")
     got = eventually(opensmtpd.mailbox, 20, opensmtpd.log_text)[0]
     assert got.endswith(sent)
     assert "OpenSMTPD" in top_received(got)
@@ -115,7 +124,7 @@ def test_our_mail_reaches_chasquid_over_starttls(postern, chasquid):
     postern.destinations[chasquid.domain] = {"route": f"smtp 127.0.0.1:{chasquid.port}", "tls": {"level": "encrypt"}}
     postern.start()
     sent = odd_but_common()
-    hand_in(postern, sent, f"{chasquid.user}@{chasquid.domain}")
+    postern.hand_in(sent, f"{chasquid.user}@{chasquid.domain}")
     got = eventually(chasquid.mailbox, 15, chasquid.log_text)[0]
     assert got.endswith(sent)
     assert b"ESMTPS" in got.split(b"From:")[0] and b"TLS-1.3" in got

@@ -2,7 +2,7 @@
  *
  * Bytes are only ever added behind the others, never overwritten, and each
  * start of the program begins a new file, so what a stored message points at
- * cannot change (Q4). This module keeps the books: where the next bytes go,
+ * cannot change (Q3). This module keeps the books: where the next bytes go,
  * how many are still wanted, who is using a file. All of it belongs to the
  * loop's thread; the thread that applies a group gets descriptors and offsets
  * and writes there. */
@@ -35,7 +35,7 @@ struct segments {
 
 /* Finds the files in `segments/` below `directory`, which is made if missing. */
 bool segments_open(struct segments *s, int directory, struct error *why) must_check;
-void segments_close(struct segments *s);        /* fine after a failed segments_open, and with only directory = -1 set */
+void segments_close(struct segments *s);        /* fine after a failed segments_open, or with directory = -1 alone */
 
 /* Room for `n` bytes, in one piece. Somebody must write them. */
 bool segments_reserve(struct segments *s, uint64_t n, struct extent *out, struct error *why) must_check;

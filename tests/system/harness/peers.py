@@ -84,6 +84,10 @@ class Peer:
         files = sorted((f for f in self.box.glob("**/new/*") if f.is_file()), key=lambda f: f.stat().st_mtime_ns)
         return [f.read_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") for f in files]
 
+    def empty(self):
+        for message in self.box.glob("**/new/*"):
+            message.unlink()
+
     def stop(self):
         if self.process:
             self.process.stop()
@@ -174,6 +178,7 @@ ${{if def:received_protocol {{with $received_protocol }}}}${{if def:tls_in_ciphe
 acl_smtp_rcpt = take
 acl_smtp_data = take
 queue_run_in_order = true
+smtp_accept_queue_per_connection = 0
 begin acl
 take:
   accept

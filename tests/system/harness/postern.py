@@ -8,7 +8,8 @@ import shutil
 import signal
 from pathlib import Path
 
-from .processes import Process, command_line, descendants, eventually, free_port, is_gone, run
+from .dialogue import Dialogue
+from .processes import LOOPBACK, Process, command_line, descendants, eventually, free_port, is_gone, run
 
 PROJECT = Path(__file__).resolve().parents[3]
 ACCOUNT = "nobody"          # what postern becomes when the tests run as root
@@ -63,7 +64,9 @@ class Postern:
         self.log = self.directory / "log"
         self.trusts = trusts
         self.port, self.submission_port, self.submissions_port = free_port(), free_port(), free_port()
+        self.address = LOOPBACK
         self.hostname = "mx.example.org"
+        self.account = ACCOUNT if os.geteuid() == 0 else ""
         self.certificates = {"default": certificate}
         self.trusted = ["127.0.0.0/8"]
         self.inbound = self.outbound = 2
@@ -81,17 +84,17 @@ class Postern:
 
     def configuration(self):
         parts = [f'hostname = "{self.hostname}"', f'data-directory = "{self.data}"']
-        if os.geteuid() == 0:
-            parts.append(f'user = "{ACCOUNT}"')
+        if self.account:
+            parts.append(f'user = "{self.account}"')
         parts += [f"inbound-processes = {self.inbound}", f"outbound-processes = {self.outbound}",
                   f"trusted = {as_configuration(self.trusted)}",
                   section("log", {"to": "stderr", "format": "logfmt", "level": self.level})]
         for name, c in self.certificates.items():
             if c:
                 parts.append(section(f'certificate "{name}"', {"chain": c.chain, "key": c.key}))
-        parts.append(section(f'listen "127.0.0.1:{self.port}"', self.mx_listener))
-        parts.append(section(f'listen "127.0.0.1:{self.submission_port}"', {"role": "submission"}))
-        parts.append(section(f'listen "127.0.0.1:{self.submissions_port}"', {"role": "submission", "tls": "implicit"}))
+        parts.append(section(f'listen "{self.address}:{self.port}"', self.mx_listener))
+        parts.append(section(f'listen "{self.address}:{self.submission_port}"', {"role": "submission"}))
+        parts.append(section(f'listen "{self.address}:{self.submissions_port}"', {"role": "submission", "tls": "implicit"}))
         parts += [section(f'domain "{name}"', route if isinstance(route, dict) else {"route": route})
                   for name, route in self.domains.items()]
         parts += [section(f'destination "{name}"', settings) for name, settings in self.destinations.items()]
@@ -122,10 +125,10 @@ class Postern:
         extra = {"SSL_CERT_FILE": str(self.trusts)} if self.trusts else {}
         return {**os.environ, **extra}
 
-    def start(self, wait=True):
+    def start(self, wait=True, **options):
         self.prepare()
         offset = len(self.log.read_bytes()) if self.log.exists() else 0
-        self.process = Process([program(), "serve", "-c", self.file], self.log, env=self.environment())
+        self.process = Process([program(), "serve", "-c", self.file], self.log, env=self.environment(), **options)
         if wait:
             eventually(lambda: b"event=ready" in self.log.read_bytes()[offset:] or not self.process.alive(), 20,
                        lambda: f"postern is not ready:\n{self.text()[-4000:]}")
@@ -153,6 +156,14 @@ class Postern:
             if found and kind in ("", found.group(2)):
                 named[found.group(1)] = pid
         return named
+
+    def hand_in(self, message, recipient="carol@example.net", sender="alice@example.org", also=()):
+        """Give it a message for anywhere, over submission, as a trusted client."""
+        with Dialogue(self.submission_port) as client:
+            client.hello()
+            client.starttls()
+            answer = client.message(message, sender, recipient, *also)
+        assert answer.code == 250, str(answer)
 
     # --- what it says ----------------------------------------------------
 

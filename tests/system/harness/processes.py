@@ -51,6 +51,15 @@ def answers(port, address=LOOPBACK):
         return False
 
 
+def has_ipv6():
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 class Process:
     """One running program. `log` is a Path that collects stdout and stderr."""
 
