@@ -270,7 +270,7 @@ class PytestFiles:
 def run_pytest(tally, stage, path, limit):
     files = PytestFiles(tally, stage)
     tally.progress(f"{stage}: {path}")
-    ended = run([PYTHON, "-u", "-m", "pytest", "-v", "-rs", "--tb=short", "--color=no", "-p", "no:cacheprovider",
+    ended = run([PYTHON, "-u", "-m", "pytest", "-v", "-rs", "--tb=short", "--color=no", "--disable-warnings", "-p", "no:cacheprovider",
                  "--rootdir", TOP, "-o", "python_files=*_test.py test_*.py", path], limit, files.line)
     files.end_file()
     for reason in SKIP_REASON.findall(ended.output):

@@ -26,6 +26,11 @@ void log_setup(struct log_settings settings)
         openlog("postern", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
+void log_close(void)
+{
+    closelog();
+}
+
 void log_name(const char *process)
 {
     snprintf(process_name, sizeof process_name, "%s", process);

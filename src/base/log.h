@@ -28,6 +28,10 @@ struct log_settings {
 /* Until this is called: INFO and above, logfmt, stderr. */
 void log_setup(struct log_settings settings);
 
+/* Before descriptors are closed behind the log's back (a forked child);
+ * log_setup opens it again. */
+void log_close(void);
+
 /* The name in `process=`, e.g. "inbound.1"; copied. */
 void log_name(const char *process);
 

@@ -1,7 +1,10 @@
 #include "cli/cli.h"
 
+#include "run/process.h"
+
 #include <getopt.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static void tell_warning(void *arg, const char *text)
 {
@@ -30,6 +33,17 @@ static bool check_certificates(const struct config *c)
     return true;
 }
 
+static bool check_account(const struct config *c)
+{
+    struct account account;
+    struct error why = { 0 };
+
+    if (geteuid() != 0 || account_find(c->user, &account, &why))
+        return true;
+    fprintf(stderr, "%s: user = \"%s\": %s\n", c->file, c->user, why.text);
+    return false;
+}
+
 int cli_config(int argc, char **argv)
 {
     const char *file = DEFAULT_CONFIG;
@@ -48,7 +62,7 @@ int cli_config(int argc, char **argv)
     config = cli_config_read(file);
     if (!config)
         return EXIT_FAILED;
-    good = check_certificates(config);
+    good = check_certificates(config) & check_account(config);
     if (good)
         printf("%s: good\n", file);
     config_free(config);

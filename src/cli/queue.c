@@ -4,6 +4,7 @@
 #include "base/escape.h"
 #include "base/memory.h"
 #include "run/channel.h"
+#include "run/process.h"
 #include "serve/control.h"
 #include "serve/operator.h"
 
@@ -106,11 +107,18 @@ static bool ask(struct desk *d, enum frame_type type, struct slice body)
 
 static const struct channel_events events = { on_frame, on_closed };
 
-static bool open_desk(struct desk *d, const struct config *c)
+/* What is made in the data directory must belong to the service, not to root. */
+static bool become_service(const struct config *c, struct error *why)
+{
+    struct account account;
+
+    return geteuid() != 0 || (account_find(c->user, &account, why) && process_drop_to(&account, why));
+}
+
+static bool reach(struct desk *d, const struct config *c, struct error *why)
 {
     struct queue_settings settings = { .directory = c->data_directory, .slots = 1, .per_destination = 1 };
-    struct error why = { 0 };
-    int fd = control_connect(c->data_directory, &why);
+    int fd = control_connect(c->data_directory, why);
 
     if (fd >= 0) {
         fcntl(fd, F_SETFL, O_NONBLOCK);
@@ -119,12 +127,25 @@ static bool open_desk(struct desk *d, const struct config *c)
         channel_start(d->channel);
         return true;
     }
-    if (why.code == E_NOT_FOUND)
-        d->queue = queue_open(&settings, &why);
-    if (d->queue)
-        return true;
-    cli_complain("%s", why.text);
-    return false;
+    if (why->code == E_NOT_FOUND && become_service(c, why))
+        d->queue = queue_open(&settings, why);
+    return d->queue != NULL;
+}
+
+/* An instance that is just starting, or replacing its store, has the lock but does not answer yet. */
+static bool open_desk(struct desk *d, const struct config *c)
+{
+    time_ms deadline = clock_now() + SECONDS(5);
+    struct error why = { 0 };
+
+    while (!reach(d, c, &why)) {
+        if (why.code != E_STORAGE_LOCKED || clock_now() >= deadline) {
+            cli_complain("%s", why.text);
+            return false;
+        }
+        usleep(50000);
+    }
+    return true;
 }
 
 static void close_desk(struct desk *d)
@@ -327,7 +348,7 @@ static int status(struct desk *d, bool json)
                f->messages, f->recipients, f->due, f->leased, f->held, f->body_bytes, f->segment_bytes,
                f->oldest_arrival ? (int64_t)((clock_wall() - f->oldest_arrival) / 1000) : 0, f->groups, group);
     else
-        printf("%" PRIu64 " messages, %" PRIu64 " recipients: %" PRIu64 " due, %" PRIu64 " in delivery, %" PRIu64
+        printf("messages %" PRIu64 ", recipients %" PRIu64 ": %" PRIu64 " due, %" PRIu64 " in delivery, %" PRIu64
                " held\noldest %s; %" PRIu64 " bytes of mail in %" PRIu64 " bytes on disk\n"
                "%" PRIu64 " syncs since start, %.1f changes each\n",
                f->messages, f->recipients, f->due, f->leased, f->held,

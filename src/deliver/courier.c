@@ -36,7 +36,7 @@ static void log_outcome(const struct delivery *d, struct outcome *o, const struc
     log_text(&l, "id", message_id_text(d->lease.envelope.id, id));
     log_text(&l, "from", d->lease.envelope.sender);
     log_text(&l, "to", o->address);
-    log_text(&l, "relay", o->host ? o->host : s ? s->shown : "none");
+    log_text(&l, "relay", o->host ? o->host : s && s->shown[0] ? s->shown : "none");
     log_text(&l, "tls", tls ? tls_version_name(tls->version) : "none");
     log_text(&l, "cipher", tls ? tls->cipher : "none");
     log_text(&l, "verdict", verdict_name(tls));
@@ -53,6 +53,13 @@ static void log_outcome(const struct delivery *d, struct outcome *o, const struc
     log_number(&l, "waited-ms", clock_wall() - d->lease.envelope.arrived);
     log_end(&l);
     o->logged = true;
+}
+
+void courier_log(const struct delivery *d, struct outcome *outcomes, const struct session *s)
+{
+    for (size_t i = 0; i < d->lease.envelope.count; i++)
+        if (!outcomes[i].logged)
+            log_outcome(d, &outcomes[i], s);
 }
 
 /* --- files and nowhere --------------------------------------------------- */
@@ -311,9 +318,6 @@ void courier_carry(struct courier *c, struct delivery *d, const struct routing_r
     }
     round->reached = false;
     carry_by_smtp(&a);
-    for (size_t i = 0; i < d->lease.envelope.count; i++)
-        if (!outcomes[i].logged)        /* deferred, or failed without anybody's answer, e.g. by the DNS */
-            log_outcome(d, &outcomes[i], &c->session);
 }
 
 void courier_done(struct courier *c)

@@ -29,6 +29,9 @@ struct round {
 void courier_carry(struct courier *c, struct delivery *d, const struct routing_rule *rule, struct outcome *outcomes,
                    struct round *round);
 
+/* The delivery line of each outcome that has none yet. `s` may be closed or NULL. */
+void courier_log(const struct delivery *d, struct outcome *outcomes, const struct session *s);
+
 void courier_done(struct courier *c);   /* QUIT and close */
 
 /* A smtp_source over the message of a delivery. */

@@ -157,7 +157,7 @@ static void log_notice(const struct delivery *delivery, const struct bounce *b, 
     log_end(&l);
 }
 
-static void settle(struct deliverer *d, struct delivery *delivery, struct outcome *outcomes)
+static void settle(struct deliverer *d, struct delivery *delivery, struct outcome *outcomes, const struct session *session)
 {
     struct envelope *e = &delivery->lease.envelope;
     auto_free struct settlement *settlements = memory_array(e->count, sizeof *settlements);
@@ -168,6 +168,7 @@ static void settle(struct deliverer *d, struct delivery *delivery, struct outcom
     size_t failed = outcomes_settle(outcomes, e->count, &d->settings.retry, e, delivery->lease.attempts + 1, wall,
                                     randomness(), settlements, &delivery->arena);
 
+    courier_log(delivery, outcomes, session);   /* deferred, or given up, or never asked */
     if (make_notice(d, delivery, outcomes, failed, wall, &bounce)) {
         consequence = (struct consequence){ &bounce.envelope, buf_slice(&bounce.body) };
         s.consequence = &consequence;
@@ -258,7 +259,7 @@ static void deliver_one(struct deliverer *d, struct destination *dest, struct co
         courier_carry(courier, delivery, rule, outcomes, &round);
         after_round(d, dest, &round);
     }
-    settle(d, delivery, outcomes);
+    settle(d, delivery, outcomes, &courier->session);
 }
 
 /* Keep the connection for a while in case more mail comes. */
@@ -356,6 +357,13 @@ void deliverer_take(struct deliverer *d, struct delivery *delivery)
     *d->last_hungry = dest;
     d->last_hungry = &dest->next_hungry;
     feed_hungry(d);
+}
+
+void deliverer_end_rests(struct deliverer *d)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct destination *dest = d->buckets[i]; dest; dest = dest->next)
+            dest->rests_until = 0;
 }
 
 void deliverer_drain(struct deliverer *d)

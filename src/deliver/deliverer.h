@@ -50,6 +50,9 @@ struct deliverer *deliverer_new(const struct deliverer_settings *s, const struct
 /* Takes `d` (from delivery_new) and settles it some time. */
 void deliverer_take(struct deliverer *d, struct delivery *delivery);
 
+/* The operator wants it tried now: no destination rests any longer. */
+void deliverer_end_rests(struct deliverer *d);
+
 /* Start no more; what has not been started is settled as untried. The rest ends by
  * itself. `deliverer_busy` couriers are left. */
 void deliverer_drain(struct deliverer *d);

@@ -55,7 +55,7 @@ static void back_off(struct listener *l)
     struct error why = { 0 };
 
     fail_errno(&why, E_SYSTEM, "accepting a connection");
-    log_say(LOG_LEVEL_WARNING, "listen.out_of_descriptors", &why, "no connections are accepted for a second");
+    log_say(LOG_LEVEL_WARNING, "listen.out-of-descriptors", &why, "no connections are accepted for a second");
     l->out_of_descriptors = true;
     set_watch(l);
     timer_set(l->timer, clock_now() + BACK_OFF_MS);

@@ -31,7 +31,7 @@ static void section_problem(cfg_t *section, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    config_problem(section->filename ? section->filename : "configuration", section->line, text);
+    config_problem(section->filename, section->line, text);
 }
 
 static void build_listener(struct building *b, cfg_t *section, struct address address, struct listener_config *out)
@@ -178,7 +178,7 @@ static void build_postmaster(struct building *b)
     for (unsigned i = cfg_size(b->cfg, "domain"); i > 0; i--) {
         const char *title = cfg_title(cfg_getnsec(b->cfg, "domain", i - 1));
 
-        if (title[0] != '.')
+        if (title[0] != '.' && domain_is_valid(slice_of(title), true))
             domain = title;
     }
     b->config->postmaster = named ? keep(b, named) : arena_text(&b->config->arena, "postmaster@%s", domain).at;
@@ -194,6 +194,16 @@ static const char *const *build_list(struct building *b, cfg_t *section, const c
     for (size_t i = 0; list && i < *count; i++)
         list[i] = keep(b, cfg_getnstr(section, name, (unsigned)i));
     return list;
+}
+
+/* A file that the option names and that must be there; NULL when it names none. */
+static const char *readable(struct building *b, cfg_t *section, const char *option)
+{
+    const char *file = keep(b, cfg_getstr(section, option));
+
+    if (file && access(file, R_OK) != 0)
+        section_problem(section, "%s = \"%s\": cannot be read", option, file);
+    return file;
 }
 
 static void build_resolver(struct building *b)
@@ -213,7 +223,7 @@ static void build_resolver(struct building *b)
     }
     r->stubs = stubs;
     r->stub_count = count;
-    r->trust_anchor_file = keep(b, cfg_getstr(dns, "trust-anchor"));
+    r->trust_anchor_file = readable(b, dns, "trust-anchor");
     r->validate = cfg_getbool(dns, "validate");
     r->timeout = seconds(dns, "timeout");
 }
@@ -252,7 +262,7 @@ static void build_delivery(struct building *b)
     c->delivery.messages_per_connection = (unsigned)cfg_getint(d, "messages-per-connection");
     c->delivery.idle_connection = seconds(d, "idle-connection");
     c->delivery.connect_timeout = seconds(d, "connect-timeout");
-    c->delivery.ca_file = keep(b, cfg_getstr(d, "ca-file"));
+    c->delivery.ca_file = readable(b, d, "ca-file");
     c->retry = (struct retry_rule){ seconds(r, "first"), seconds(r, "most"), seconds(r, "give-up"),
                                     seconds(r, "give-up-bounce"), seconds(r, "delay-notice") };
     if (c->retry.most < c->retry.first)

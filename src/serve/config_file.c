@@ -15,6 +15,7 @@ enum { CONFIG_MAX = 4 * 1024 * 1024 };
 static struct {
     void (*tell)(void *arg, const char *text);
     void *arg;
+    const char *file;           /* for sections that do not know theirs */
     unsigned problems;
 } reader;
 
@@ -22,6 +23,8 @@ void config_problem(const char *file, int line, const char *text)
 {
     char whole[700];
 
+    if (!file)
+        file = reader.file;
     if (line > 0)
         snprintf(whole, sizeof whole, "%s:%d: %s", file, line, text);
     else
@@ -42,7 +45,7 @@ static void on_error(cfg_t *cfg, const char *format, va_list args)
     vsnprintf(text, sizeof text, format, args);
     if (strstr(text, SENTINEL))
         snprintf(text, sizeof text, "section \"%s\" is not closed: a } is missing", cfg->name);
-    config_problem(cfg && cfg->filename ? cfg->filename : "configuration", cfg ? cfg->line : 0, text);
+    config_problem(cfg && cfg->filename ? cfg->filename : reader.file, cfg ? cfg->line : 0, text);
 }
 
 /* --- checks of single values, made while the line is known ------------------ */
@@ -144,7 +147,7 @@ static int check_network(cfg_t *cfg, cfg_opt_t *opt)
 
 static int check_hostname(cfg_t *cfg, cfg_opt_t *opt)
 {
-    return domain_is_valid(slice_of(last_text(opt)), false)
+    return domain_is_valid(slice_of(last_text(opt)), false) && strchr(last_text(opt), '.')
                ? 0 : complain(cfg, opt, last_text(opt), "must be a full host name such as mx.example.org");
 }
 
@@ -324,6 +327,7 @@ cfg_t *config_file_parse(const char *file, void (*tell)(void *arg, const char *t
 
     reader.tell = tell;
     reader.arg = arg;
+    reader.file = file;
     reader.problems = 0;
     cfg_set_error_function(cfg, on_error);
     set_checks(cfg);

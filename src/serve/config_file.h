@@ -20,7 +20,7 @@ bool config_word(const char *value, const char *const *words, size_t count, unsi
  * of its own, so one file is read at a time; config_problems counts. */
 cfg_t *config_file_parse(const char *file, void (*tell)(void *arg, const char *text), void *arg);
 
-/* Tell of one more; line 0 for the file as a whole. */
+/* Tell of one more; `file` NULL: the one being read; line 0: it as a whole. */
 void config_problem(const char *file, int line, const char *text);
 unsigned config_problems(void);
 

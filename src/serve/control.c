@@ -24,7 +24,7 @@ struct control {
     int fd;
     struct watch *watch;
     struct queue *queue;
-    void (*changed)(void *owner);
+    void (*acted)(void *owner);
     void *owner;
     struct client *clients;
     unsigned client_count;
@@ -87,8 +87,8 @@ static bool client_frame(void *owner, uint8_t type, struct slice body, int fd)
     sensible = fd < 0 && operator_request(c->control->queue, type, body, answer, c);
     if (!sensible && type == FRAME_OPERATE)
         c->waiting--;
-    if (c->control)
-        c->control->changed(c->control->owner);
+    if (c->control && type == FRAME_OPERATE)
+        c->control->acted(c->control->owner);
     return sensible;
 }
 
@@ -130,7 +130,7 @@ static bool socket_address(const char *data_directory, struct sockaddr_un *out, 
            fail(why, E_USAGE, "%s: the path is too long for a control socket (100 bytes)", data_directory);
 }
 
-struct control *control_new(const char *data_directory, struct queue *q, void (*changed)(void *owner), void *owner,
+struct control *control_new(const char *data_directory, struct queue *q, void (*acted)(void *owner), void *owner,
                             struct error *why)
 {
     struct sockaddr_un address;
@@ -149,7 +149,7 @@ struct control *control_new(const char *data_directory, struct queue *q, void (*
         return NULL;
     }
     c = NEW(struct control);
-    *c = (struct control){ .fd = fd, .queue = q, .changed = changed, .owner = owner };
+    *c = (struct control){ .fd = fd, .queue = q, .acted = acted, .owner = owner };
     snprintf(c->path, sizeof c->path, "%s", address.sun_path);
     c->watch = watch_new(fd, accept_client, c);
     watch_set(c->watch, WATCH_READ);

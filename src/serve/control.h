@@ -8,8 +8,8 @@
 #include "queue/queue.h"
 
 struct control;
-/* `changed` is called after each request, which may have changed the queue. */
-struct control *control_new(const char *data_directory, struct queue *q, void (*changed)(void *owner), void *owner,
+/* `acted` is called after each request that changes the queue. */
+struct control *control_new(const char *data_directory, struct queue *q, void (*acted)(void *owner), void *owner,
                             struct error *why) must_check;
 void control_free(struct control *c);       /* NULL is fine */
 

@@ -35,6 +35,7 @@ enum frame_type {
     FRAME_SETTLED,          /* struct frame_answer: ticket is the lease */
     FRAME_PIECE,            /* struct frame_piece */
     FRAME_RESUMED,          /* struct frame_resumed */
+    FRAME_TRY_ANEW,         /* no body: the operator wants resting destinations tried */
 
     /* command line ↔ store */
     FRAME_LIST = 40,        /* struct frame_list */

@@ -23,6 +23,8 @@ enum {
     STABLE_MS = 5000,           /* who lives so long did not die of its start */
     RESTART_MOST_MS = 30000,
     IMPATIENCE_MS = 2000,
+    LOCK_PATIENCE_MS = 2000,        /* at the start: another instance is soon found out */
+    LOCK_PATIENCE_LATER_MS = 60000, /* a command holds the queue's lock at worst */
 };
 
 struct seat;
@@ -58,7 +60,7 @@ static struct {
     struct child *children;
     struct timer *timer;
     time_ms stop_since;
-    bool reload, stop, kill_all, announced, failed, draining_store;
+    bool reload, stop, kill_all, announced, served, failed, draining_store;
 } master;
 
 static const char *const role_names[] = { "store", "inbound", "outbound" };
@@ -67,6 +69,7 @@ static const char *const role_names[] = { "store", "inbound", "outbound" };
 
 static void announce_when_ready(void)
 {
+    auto_buf struct buf addresses = { 0 };
     struct log_line l;
 
     for (size_t i = 0; i < master.seat_count; i++)
@@ -74,15 +77,17 @@ static void announce_when_ready(void)
             return;
     if (master.announced)
         return;
-    master.announced = true;
+    master.announced = master.served = true;
     l = log_begin(LOG_LEVEL_INFO, "ready");
     log_text(&l, "hostname", master.now->config->hostname);
     log_number(&l, "generation", master.now->number);
+    buf_init(&addresses, 4096);
     for (size_t i = 0; i < master.now->config->listener_count; i++) {
         char text[ADDRESS_TEXT_MAX];
 
-        log_text(&l, "listen", address_text(&master.now->config->listeners[i].address, text));
+        buf_text(&addresses, "%s%s", i ? " " : "", address_text(&master.now->config->listeners[i].address, text));
     }
+    log_slice(&l, "listen", buf_slice(&addresses));
     log_text(&l, "version", POSTERN_VERSION);
     log_end(&l);
 }
@@ -197,7 +202,7 @@ static int run_role(const struct child *c, int control_fd)
     struct outbound_start outbound = { g->config, g->client, c->slot, MAKERS + c->maker, control_fd };
 
     switch (c->role) {
-    case LINK_STORE: return store_run(g->config, control_fd);
+    case LINK_STORE: return store_run(g->config, master.served ? LOCK_PATIENCE_LATER_MS : LOCK_PATIENCE_MS, control_fd);
     case LINK_INBOUND: return inbound_run(&inbound);
     case LINK_OUTBOUND: return outbound_run(&outbound);
     }
@@ -225,9 +230,11 @@ static void be_child(const struct child *c, int control_fd, pid_t parent)
     keep[0] = control_fd;
     for (size_t i = 0; i < sockets; i++)
         keep[i + 1] = g->fds[i];
-    snprintf(title, sizeof title, "%s.%u", role_names[c->role], c->slot);
-    log_name(c->role == LINK_STORE ? "store" : title);
+    snprintf(title, sizeof title, "postern: %s.%u", role_names[c->role], c->slot);
+    log_name(c->role == LINK_STORE ? role_names[c->role] : title + strlen("postern: "));
+    log_close();
     process_begin_child(title, keep, sockets + 1);
+    log_setup(g->config->log);
     ignore_service_signals();
     process_tie_to_parent(parent);
     loop_open();
@@ -325,7 +332,8 @@ static void bury(struct child *c, int status)
 
     if (!expected)
         log_death(c, status);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == WORKER_CANNOT_START)
+    /* Once mail has flowed, going on without one process beats stopping all. */
+    if (!master.served && WIFEXITED(status) && WEXITSTATUS(status) == WORKER_CANNOT_START)
         master.stop = master.failed = true;
     if (c->role == LINK_INBOUND)
         census_wipe(master.census, c->maker);
@@ -385,14 +393,19 @@ static void proceed_with_stop(void)
 /* --- reload -------------------------------------------------------------------------------------- */
 
 /* What cannot change while the store runs stays as it was. */
-static void keep_fixed_settings(const struct config *old, struct config *new)
+static void keep_fixed_settings(const struct generation *old, struct generation *new)
 {
-    if (strcmp(old->data_directory, new->data_directory) == 0 && old->outbound_processes == new->outbound_processes)
+    struct config *was = old->config, *is = new->config;
+
+    if (strcmp(was->data_directory, is->data_directory) == 0 && strcmp(was->user, is->user) == 0 &&
+        was->outbound_processes == is->outbound_processes)
         return;
     log_say(LOG_LEVEL_WARNING, "reload.partial", NULL,
-            "data-directory and outbound-processes change only with a restart; the old values stay");
-    new->data_directory = arena_string(&new->arena, slice_of(old->data_directory));
-    new->outbound_processes = old->outbound_processes;
+            "data-directory, user and outbound-processes change only with a restart; the old values stay");
+    is->data_directory = arena_string(&is->arena, slice_of(was->data_directory));
+    is->user = arena_string(&is->arena, slice_of(was->user));
+    is->outbound_processes = was->outbound_processes;
+    new->account = old->account;
 }
 
 static void retire_workers(void)
@@ -413,7 +426,7 @@ static void reload(void)
         log_say(LOG_LEVEL_ERROR, "reload.failed", NULL, "the old configuration stays in force");
         return;
     }
-    keep_fixed_settings(old->config, new->config);
+    keep_fixed_settings(old, new);
     retire_workers();
     master.now = new;
     free(master.seats);

@@ -231,6 +231,7 @@ static bool store_frame(void *owner, uint8_t type, struct slice body, int fd)
     case FRAME_SETTLED: return take_settled(o, body);
     case FRAME_PIECE: return take_piece(o, body);
     case FRAME_RESUMED: return take_resumed(o, body);
+    case FRAME_TRY_ANEW: deliverer_end_rests(o->deliverer); return slice_empty(body);
     default: return false;
     }
 }

@@ -463,10 +463,13 @@ static void drain(void *self, bool hurry)
     end_if_drained(s);
 }
 
-static void operator_changed(void *owner)
+static void operator_acted(void *owner)
 {
     struct store *s = owner;
 
+    for (struct peer *p = s->peers; p; p = p->next)
+        if (p->channel && p->link.role == LINK_OUTBOUND)
+            channel_send(p->channel, FRAME_TRY_ANEW, slice("", 0));
     soon_add(&s->commit);
     dispatch(s);
 }
@@ -484,7 +487,19 @@ static void tick(void *owner)
 
 static const struct worker_orders orders = { link_peer, drain };
 
-int store_run(const struct config *config, int control_fd)
+static struct queue *open_queue(const struct queue_settings *settings, time_ms patience, struct error *why)
+{
+    time_ms deadline = clock_now() + patience;
+    struct queue *q = queue_open(settings, why);
+
+    while (!q && why->code == E_STORAGE_LOCKED && clock_now() < deadline) {
+        usleep(50000);
+        q = queue_open(settings, why);
+    }
+    return q;
+}
+
+int store_run(const struct config *config, time_ms lock_patience, int control_fd)
 {
     struct store s = { 0 };
     struct error why = { 0 };
@@ -496,7 +511,7 @@ int store_run(const struct config *config, int control_fd)
     };
 
     s.commit = (struct soon){ .run = commit, .owner = &s };
-    s.queue = queue_open(&settings, &why);
+    s.queue = open_queue(&settings, lock_patience, &why);
     if (!s.queue) {
         log_say(LOG_LEVEL_ERROR, "queue.unusable", &why, "the queue in %s cannot be opened", config->data_directory);
         return why.code == E_STORAGE_LOCKED || why.code == E_STORAGE_VERSION ? WORKER_CANNOT_START : EXIT_FAILURE;
@@ -504,7 +519,7 @@ int store_run(const struct config *config, int control_fd)
     s.due = timer_new(due_now, &s);
     s.tick = timer_new(tick, &s);
     worker_begin(control_fd, &orders, &s);
-    s.control = control_new(config->data_directory, s.queue, operator_changed, &s, &why);
+    s.control = control_new(config->data_directory, s.queue, operator_acted, &s, &why);
     if (!s.control)
         log_say(LOG_LEVEL_WARNING, "control.unavailable", &why, "postern queue cannot reach this instance");
     worker_ready();

@@ -8,8 +8,9 @@
 
 #include "serve/config.h"
 
-/* Runs until drained; returns the process's exit code. */
-int store_run(const struct config *config, int control_fd);
+/* Runs until drained; returns the process's exit code. Waits up to
+ * `lock_patience` for whoever else has the queue open, e.g. `postern queue`. */
+int store_run(const struct config *config, time_ms lock_patience, int control_fd);
 
 /* The Unix socket in the data directory that `postern queue` talks to. `path`
  * takes 108 bytes; false when the directory's name is too long for one. */

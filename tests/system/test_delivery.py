@@ -6,7 +6,6 @@ import time
 import pytest
 
 from harness.certificates import Authority
-from harness.dialogue import Dialogue
 from harness.mail import header, letter, odd_letters, top_received, without_trace
 from harness.processes import eventually, resident_kib
 from harness.sink import HANG_UP, SILENCE
