@@ -30,10 +30,15 @@ MACHINE_PATHS = re.compile(r"/wor[k]/|/far[m]/|\.\./share[d]|/home/[a-z]+/|/tmp/
 
 
 def tracked_files():
-    """What belongs to the tree: committed, or new and not ignored."""
-    listing = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=TOP,
-                             capture_output=True, check=True, text=True).stdout
-    return sorted(name for name in set(listing.split("\0")) if name and (TOP / name).is_file())
+    """What belongs to the tree: committed, or new and not ignored; all but the builds in an unpacked archive."""
+    if (TOP / ".git").exists():
+        listing = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others",
+                                  "--exclude-standard"], cwd=TOP, capture_output=True, check=True, text=True).stdout
+        names = set(listing.split("\0"))
+    else:
+        names = {str(path.relative_to(TOP)) for path in TOP.rglob("*") if "__pycache__" not in path.parts}
+        names = {name for name in names if not re.match(r"build(-[a-z]+)?/", name)}
+    return sorted(name for name in names if name and (TOP / name).is_file())
 
 
 FILES = tracked_files()

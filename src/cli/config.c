@@ -62,7 +62,8 @@ int cli_config(int argc, char **argv)
     config = cli_config_read(file);
     if (!config)
         return EXIT_FAILED;
-    good = check_certificates(config) & check_account(config);
+    good = check_certificates(config);
+    good = check_account(config) && good;
     if (good)
         printf("%s: good\n", file);
     config_free(config);

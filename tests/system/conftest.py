@@ -117,6 +117,11 @@ def peers(place):
         peer.stop()
 
 
+def pytest_configure(config):
+    # Old protocols are spoken on purpose.
+    config.addinivalue_line("filterwarnings", "ignore:ssl.TLSVersion:DeprecationWarning")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """Show the end of every log in the test's directory when the test fails."""

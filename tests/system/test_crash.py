@@ -39,8 +39,8 @@ def test_nothing_accepted_is_lost_when_processes_are_killed(postern, sink, kinds
     except AssertionError:
         ids = {identity_of(m) for m in postern.mailbox()} | {identity_of(d.message) for d in sink.deliveries}
         lost = sorted(load.accepted.keys() - ids)
-        raise AssertionError(f"{len(lost)} of {len(load.accepted)} accepted are lost after {executioner.kills}: {lost[:20]};"
-                             f" still waiting: {postern.waiting()[:5]}") from None
+        raise AssertionError(f"{len(lost)} of {len(load.accepted)} accepted are lost after {executioner.kills}: "
+                             f"{lost[:20]}; still waiting: {postern.waiting()[:5]}") from None
     postern.wait_until_empty(60)
 
     for message in postern.mailbox() + sink.messages:
@@ -67,8 +67,9 @@ def watched(postern, place):
     postern.start()
     record = place / "log.strace"
     pids = [*postern.workers("store").values(), *postern.workers("inbound").values()]
-    tracer = Process(["strace", "-f", "-ttt", "-T", "-s", "64", "-e", "trace=fsync,fdatasync,sync_file_range,write,writev,sendto,sendmsg",
-                      "-o", record, *[word for pid in pids for word in ("-p", str(pid))]], place / "log.tracer")
+    calls = "trace=fsync,fdatasync,write,writev,sendto,sendmsg"
+    tracer = Process(["strace", "-f", "-ttt", "-T", "-s", "64", "-e", calls, "-o", record,
+                      *[word for pid in pids for word in ("-p", str(pid))]], place / "log.tracer")
     eventually(lambda: tracer.text().count("attached") >= len(pids) or not tracer.alive(), 10, tracer.text)
     if not tracer.alive():
         pytest.skip(f"strace may not watch here: {tracer.text()[-200:]}")

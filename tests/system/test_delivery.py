@@ -111,7 +111,7 @@ def test_a_required_level_never_falls_back_to_helo(postern, sink):
 
 def test_mail_over_implicit_tls(postern, sink):
     sink.starttls = "implicit"
-    postern.destinations["example.net"] = {"route": f"smtp {sink.address}:{sink.port} implicit", "tls": {"level": "encrypt"}}
+    postern.relay_to(sink, level="encrypt", implicit=True)
     postern.start()
     postern.hand_in(letter())
     got = sink.wait(1)[0]
@@ -198,8 +198,9 @@ def test_may_accepts_any_certificate(postern, sink, authority):
     # STARTTLS-105: a certificate alone never makes an opportunistic delivery fail, nor go in clear.
     postern.relay_to(sink, level="may")
     postern.start()
-    for count, certificate in enumerate((authority.issue("wrong.example.com"), authority.issue("x.example.net", expired=True),
-                                         authority.issue("y.example.net", self_signed=True)), 1):
+    for count, certificate in enumerate((authority.issue("wrong.example.com"),
+                                         authority.issue("sink.example.net", expired=True),
+                                         authority.issue("sink.example.net", self_signed=True)), 1):
         sink.certificate = certificate
         postern.hand_in(letter())
         assert sink.wait(count)[-1].tls
@@ -252,7 +253,8 @@ def test_verify_wants_a_host_that_the_operator_named(postern):
     assert done.returncode != 0 and "verify" in done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("fault", ["wrong name", "expired", "self-signed", "another authority", "deeper than the wildcard"])
+@pytest.mark.parametrize("fault", ["wrong name", "expired", "self-signed", "another authority",
+                                   "deeper than the wildcard"])
 def test_verify_keeps_the_mail_when_the_certificate_does_not_fit(postern, sink, dns, authority, place, fault):
     # STARTTLS-007, -080, -082, -086, -088: inside TLS the host hears EHLO or QUIT at most.
     name = "mx.hosts.example.net"
@@ -287,14 +289,15 @@ def test_mail_does_not_share_a_connection_across_tls_levels(postern, sink):
 
 @pytest.mark.parametrize("level, mode, arrives", [
     ("off", "offered", "in clear"), ("may", "offered", "over TLS"), ("may", "absent", "in clear"),
-    ("encrypt", "offered", "over TLS"), ("encrypt", "absent", None), ("encrypt", "garbage", None), ("may", "injected", None),
-    ("verify", "offered", None), ("implicit", "implicit", "over TLS")])
+    ("encrypt", "offered", "over TLS"), ("encrypt", "absent", None), ("encrypt", "garbage", None),
+    ("may", "injected", None), ("verify", "offered", None), ("implicit", "implicit", "over TLS")])
 def test_postern_send_keeps_to_the_level_it_is_given(new_postern, sink, place, level, mode, arrives):
     # The host is named by an address, which its certificate does not hold: verify fails.
     sink.starttls = mode
     (place / "message").write_bytes(letter())
-    done = new_postern().command("send", "--server", f"{sink.address}:{sink.port}", "--from", "alice@example.org",
-                                 "--to", "carol@example.net", "--to", "dave@example.net", "--tls", level, place / "message")
+    done = new_postern().command("send", "--server", f"{sink.address}:{sink.port}", "--tls", level,
+                                 "--from", "alice@example.org", "--to", "carol@example.net", "--to", "dave@example.net",
+                                 place / "message")
     assert (done.returncode == 0) == bool(arrives), done.stdout + done.stderr
     if arrives:
         got = sink.wait(1)[0]

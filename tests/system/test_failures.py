@@ -77,7 +77,8 @@ def test_a_bounce_is_mail_from_nobody_that_answers_nobody(postern, sink):
 
 @pytest.mark.parametrize("stage, reply, status", [
     ("MAIL", "550 no", "5.0.0"), ("MAIL", "553 5.1.8 bad sender", "5.1.8"), ("RCPT", "550 5.1.1 no", "5.1.1"),
-    ("RCPT", "556 5.1.10 takes no mail", "5.1.10"), ("DATA", "554 5.6.0 no", "5.6.0"), ("END", "552 5.3.4 too big", "5.3.4"),
+    ("RCPT", "556 5.1.10 takes no mail", "5.1.10"), ("DATA", "554 5.6.0 no", "5.6.0"),
+    ("END", "552 5.3.4 too big", "5.3.4"),
     ("END", "554-5.7.1 first line\r\n554 5.7.1 second line", "5.7.1"),
 ], ids=lambda word: word[:7].replace(" ", "-"))
 def test_a_final_no_at_any_stage_makes_a_bounce(postern, sink, stage, reply, status):
@@ -94,9 +95,9 @@ def test_a_final_no_at_any_stage_makes_a_bounce(postern, sink, stage, reply, sta
 @pytest.mark.parametrize("stage, reply", [
     ("CONNECT", "421 4.3.2 not now"), ("CONNECT", HANG_UP), ("EHLO", "421 4.3.2 too busy"), ("EHLO", HANG_UP),
     ("STARTTLS", "421 4.7.0 not now"),
-    ("MAIL", "451 4.7.1 greylisted"), ("MAIL", HANG_UP), ("RCPT", "450 4.2.1 busy"), ("RCPT", "421 4.3.2 bye"), ("RCPT", HANG_UP),
-    ("DATA", "451 4.3.0 no"), ("DATA", HANG_UP), ("BODY", HANG_UP), ("END", "452 4.3.1 full"), ("END", "421 4.3.2 bye"),
-    ("END", HANG_UP), ("CONNECT", "999 nonsense"), ("MAIL", "477 odd"),
+    ("MAIL", "451 4.7.1 greylisted"), ("MAIL", HANG_UP), ("RCPT", "450 4.2.1 busy"), ("RCPT", "421 4.3.2 bye"),
+    ("RCPT", HANG_UP), ("DATA", "451 4.3.0 no"), ("DATA", HANG_UP), ("BODY", HANG_UP), ("END", "452 4.3.1 full"),
+    ("END", "421 4.3.2 bye"), ("END", HANG_UP), ("CONNECT", "999 nonsense"), ("MAIL", "477 odd"),
 ], ids=lambda word: word[:3] if word[:3].isdigit() else word.replace(" ", "-"))
 def test_a_passing_fault_at_any_stage_is_tried_again(postern, sink, stage, reply):
     # SMTP-007, -017, -083, -094
@@ -275,8 +276,9 @@ def test_every_address_of_a_host_is_tried(by_mx, dns, sink):
     sink.wait(1)
 
 
-@pytest.mark.parametrize("stage, reply", [("CONNECT", "554 5.3.2 no mail here"), ("CONNECT", "521 never"), ("CONNECT", "421 busy"),
-                                          ("MAIL", "451 4.3.0 no"), ("RCPT", "450 4.3.0 no"), ("MAIL", HANG_UP)],
+@pytest.mark.parametrize("stage, reply", [
+    ("CONNECT", "554 5.3.2 no mail here"), ("CONNECT", "521 never"), ("CONNECT", "421 busy"),
+    ("MAIL", "451 4.3.0 no"), ("RCPT", "450 4.3.0 no"), ("MAIL", HANG_UP)],
                          ids=lambda word: word[:3] if word[:3].isdigit() else word.replace(" ", "-"))
 def test_the_next_host_is_tried_when_the_first_cannot(by_mx, dns, sink, new_sink, stage, reply):
     # SMTP-136, -138, -139
@@ -291,7 +293,8 @@ def test_the_next_host_is_tried_when_the_first_cannot(by_mx, dns, sink, new_sink
 def test_a_final_no_from_one_host_is_not_shopped_around(by_mx, dns, sink, new_sink):
     # SMTP-138
     second = new_sink(address="127.0.0.3", port=sink.port)
-    dns.mail_hosts("final.example.net", ("mx1.final.example.net", sink.address), ("mx2.final.example.net", second.address))
+    dns.mail_hosts("final.example.net", ("mx1.final.example.net", sink.address),
+                   ("mx2.final.example.net", second.address))
     sink.answer("RCPT", "550 5.1.1 nobody of that name")
     by_mx.hand_in(letter(), "carol@final.example.net")
     the_bounce(by_mx)

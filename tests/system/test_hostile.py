@@ -32,7 +32,8 @@ def unharmed(gate):
 # --- around STARTTLS -------------------------------------------------------------
 
 
-@pytest.mark.parametrize("injected", [b"NOOP\r\n", b"MAIL FROM:<evil@example.net>\r\n", b"EHLO x\r\nMAIL FROM:<evil@example.net>\r\n"],
+@pytest.mark.parametrize("injected", [b"NOOP\r\n", b"MAIL FROM:<evil@example.net>\r\n",
+                                      b"EHLO x\r\nMAIL FROM:<evil@example.net>\r\n"],
                          ids=["NOOP", "MAIL", "EHLO and MAIL"])
 def test_commands_injected_behind_starttls_are_never_executed(unharmed, injected):
     # STARTTLS-010, -012 (P3)
@@ -247,8 +248,9 @@ def test_junk_is_answered_a_while_and_then_cut_off(unharmed):
         assert 10 <= len(codes) <= 40 and set(codes[:-1]) == {500} and codes[-1] == 421
 
 
-@pytest.mark.parametrize("junk", [b"\0" * 5000 + b"\r\n", bytes(range(256)) * 40, b"\r\n" * 3000, b"EHLO " + b"a" * 600 + b"\r\n",
-                                  b"MAIL FROM:<" + b"<" * 400 + b">\r\n", "MAIL FROM:<é@example.net>\r\n".encode()],
+@pytest.mark.parametrize("junk", [b"\0" * 5000 + b"\r\n", bytes(range(256)) * 40, b"\r\n" * 3000,
+                                  b"EHLO " + b"a" * 600 + b"\r\n", b"MAIL FROM:<" + b"<" * 400 + b">\r\n",
+                                  "MAIL FROM:<é@example.net>\r\n".encode()],
                          ids=["NULs", "every byte", "empty lines", "long EHLO", "brackets", "UTF-8"])
 def test_binary_junk_harms_nobody(unharmed, junk):
     # SMTP-026, -029, -030 (P5)

@@ -416,6 +416,6 @@ def test_postern_send_says_why_a_message_was_not_taken(gate, place):
                         "--to", "carol@example.com", place / "message")
     assert done.returncode != 0
     assert "550" in done.stdout + done.stderr
-    done = gate.command("send", "--server", f"127.0.0.1:{free_port()}", "--from", "a@example.net", "--to", "b@example.org",
-                        place / "message")
+    done = gate.command("send", "--server", f"127.0.0.1:{free_port()}", "--from", "alice@example.net",
+                        "--to", "bob@example.org", place / "message")
     assert done.returncode != 0 and done.stderr

@@ -42,7 +42,8 @@ class Authority:
         self._certificate = (
             x509.CertificateBuilder().subject_name(self._name).issuer_name(self._name)
             .public_key(self._key.public_key()).serial_number(x509.random_serial_number())
-            .not_valid_before(today - datetime.timedelta(days=400)).not_valid_after(today + datetime.timedelta(days=400))
+            .not_valid_before(today - datetime.timedelta(days=400))
+            .not_valid_after(today + datetime.timedelta(days=400))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(x509.KeyUsage(False, False, False, False, False, True, True, False, False), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)

@@ -37,16 +37,17 @@ def swaks(port, file, recipient, implicit_tls=False):
 def curl(port, file, recipient, implicit_tls=False):
     _need("curl")
     scheme = "smtps" if implicit_tls else "smtp"
-    _well(run(["curl", "--silent", "--show-error", "--ssl-reqd", "--insecure", "--url", f"{scheme}://127.0.0.1:{port}/client.example.net",
-               "--mail-from", SENDER, "--mail-rcpt", recipient, "--upload-file", file]))
+    _well(run(["curl", "--silent", "--show-error", "--ssl-reqd", "--insecure",
+               "--url", f"{scheme}://127.0.0.1:{port}/client.example.net", "--mail-from", SENDER,
+               "--mail-rcpt", recipient, "--upload-file", file]))
 
 
 def msmtp(port, file, recipient, implicit_tls=False):
     _need("msmtp")
     with open(file, "rb") as message:
-        _well(run(["msmtp", "--file=/dev/null", "--host=127.0.0.1", f"--port={port}", "--tls=on", "--tls-certcheck=off",
-                   f"--tls-starttls={'off' if implicit_tls else 'on'}", f"--from={SENDER}", "--domain=client.example.net",
-                   "--", recipient], stdin=message))
+        _well(run(["msmtp", "--file=/dev/null", "--host=127.0.0.1", f"--port={port}",
+                   "--tls=on", "--tls-certcheck=off", f"--tls-starttls={'off' if implicit_tls else 'on'}",
+                   f"--from={SENDER}", "--domain=client.example.net", "--", recipient], stdin=message))
 
 
 def python_smtplib(port, file, recipient, implicit_tls=False):

@@ -76,7 +76,8 @@ def odd_letters():
         "UTF-8 in the body": head + "Grüße, 你好, 🐎\r\n".encode(),
         "white space at line ends": head + b"trailing \r\n\ttabs\t\r\n   \r\n",
         "a header folded with tabs": b"Subject: a\r\n\tb\r\n c\r\n\r\nbody\r\n",
-        "headers that look like ours": b"Return-Path: <forged@example.com>\r\nReceived: from nowhere\r\n\tby nobody; never\r\n"
+        "headers that look like ours": b"Return-Path: <forged@example.com>\r\n"
+                                       b"Received: from nowhere\r\n\tby nobody; never\r\n"
                                        b"Received: from nowhere else\r\n\r\nbody\r\n",
         "a thousand header fields": b"".join(b"X-%d: %d\r\n" % (n, n) for n in range(1000)) + b"\r\nbody\r\n",
         "a thousand empty lines": head + b"\r\n" * 1000,

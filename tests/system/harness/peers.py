@@ -147,7 +147,8 @@ smtpd_relay_restrictions = permit_mynetworks, reject
         self.folder("box", "nobody")
         self.write("main.cf", self.MAIN.format(d=self.directory, next_hop=self.next_hop,
                                                key=self.certificate.key, chain=self.certificate.chain))
-        self.write("master.cf", f"127.0.0.1:{self.port} inet n - n - - smtpd\n" + self.SERVICES.replace("|", "\n") + "\n")
+        services = [f"127.0.0.1:{self.port} inet n - n - - smtpd", *self.SERVICES.split("|"), ""]
+        self.write("master.cf", "\n".join(services))
         self.process = Process(["/usr/sbin/postfix", "-c", self.directory, "start-fg"], self.directory / "log.start")
         self.process.wait_for_port(self.port)
         return self
@@ -174,7 +175,8 @@ tls_certificate = {d}/spool/chain.pem
 tls_privatekey = {d}/spool/key.pem
 log_selector = +tls_cipher +tls_peerdn +tls_certificate_verified
 received_header_text = Received: ${{if def:sender_helo_name {{from $sender_helo_name }}}}by $primary_hostname \
-${{if def:received_protocol {{with $received_protocol }}}}${{if def:tls_in_cipher {{($tls_in_cipher) }}}}id $message_exim_id
+${{if def:received_protocol {{with $received_protocol }}}}\
+${{if def:tls_in_cipher {{($tls_in_cipher) }}}}id $message_exim_id
 acl_smtp_rcpt = take
 acl_smtp_data = take
 queue_run_in_order = true
@@ -222,7 +224,8 @@ begin authenticators
         for source, name in ((self.certificate.chain, "chain.pem"), (self.certificate.key, "key.pem")):
             shutil.copy(source, spool / name)
             shutil.chown(spool / name, "Debian-exim")
-        file = self.write("exim.conf", self.CONFIGURATION.format(d=self.directory, port=self.port, next_hop=self.next_hop))
+        text = self.CONFIGURATION.format(d=self.directory, port=self.port, next_hop=self.next_hop)
+        file = self.write("exim.conf", text)
         # Exim executes /usr/sbin/exim4 again for each delivery, setuid and so without LD_LIBRARY_PATH: in a mount
         # namespace of its own it finds the unpacked files where they would be installed.
         layer = f"mount -t overlay overlay -o lowerdir={unpacked}/usr:/usr /usr"
@@ -299,14 +302,15 @@ mail_log_path: "{d}/log.mail"
             (self.directory / folder).mkdir(parents=True)
         shutil.copy(self.certificate.chain, self.directory / "certs/mx.chasquid.example.net/fullchain.pem")
         shutil.copy(self.certificate.key, self.directory / "certs/mx.chasquid.example.net/privkey.pem")
-        self.write("chasquid.conf", self.CONFIGURATION.format(d=self.directory, port=self.port, submission=self.submission_port))
-        self.write("keep", f'#!/bin/sh\ncat > "{self.box}/tmp/$$" && mv "{self.box}/tmp/$$" "{self.box}/new/$$"\n', 0o755)
+        self.write("chasquid.conf", self.CONFIGURATION.format(
+            d=self.directory, port=self.port, submission=self.submission_port))
+        self.write("keep", f'#!/bin/sh\ncd "{self.box}" && cat > tmp/$$ && mv tmp/$$ new/$$\n', 0o755)
         added = run([unpacked / "usr/bin/chasquid-util", f"--configdir={self.directory}", f"--password={self.password}",
                      "user-add", f"{self.user}@{self.domain}"])
         assert added.returncode == 0, added.stdout + added.stderr
         resolv = self.write("resolv.conf", f"nameserver {self.name_server.address}\noptions timeout:2\n")
-        serve = (f"mount --bind {resolv} /etc/resolv.conf && exec {unpacked}/usr/bin/chasquid -config_dir {self.directory} "
-                 f"-logtime -v=1 -testing__outgoing_smtp_port {self.next_hop}")
+        serve = (f"mount --bind {resolv} /etc/resolv.conf && exec {unpacked}/usr/bin/chasquid "
+                 f"-config_dir {self.directory} -logtime -v=1 -testing__outgoing_smtp_port {self.next_hop}")
         self.process = Process(["unshare", "-m", "sh", "-c", serve], self.directory / "log.start")
         self.process.wait_for_port(self.port)
         return self
@@ -316,4 +320,5 @@ mail_log_path: "{d}/log.mail"
         with smtplib.SMTP("127.0.0.1", self.submission_port, timeout=20) as client:
             client.starttls()
             client.login(f"{self.user}@{self.domain}", self.password)
-            client.sendmail(sender or f"{self.user}@{self.domain}", [recipient], message, mail_options=["BODY=8BITMIME"])
+            client.sendmail(sender or f"{self.user}@{self.domain}", [recipient], message,
+                            mail_options=["BODY=8BITMIME"])

@@ -17,8 +17,8 @@ ACCOUNT = "nobody"          # what postern becomes when the tests run as root
 
 def program():
     """Where the binary is: $POSTERN, or in the usual build directory. None when there is none."""
-    places = [os.environ["POSTERN"]] if "POSTERN" in os.environ else [PROJECT / "build/src/cli/postern", PROJECT / "build/postern"]
-    return next((Path(p).resolve() for p in places if Path(p).exists()), None)
+    path = Path(os.environ.get("POSTERN") or PROJECT / "build/src/cli/postern")
+    return path.resolve() if path.exists() else None
 
 
 def as_configuration(value):
@@ -92,19 +92,19 @@ class Postern:
         for name, c in self.certificates.items():
             if c:
                 parts.append(section(f'certificate "{name}"', {"chain": c.chain, "key": c.key}))
-        parts.append(section(f'listen "{self.address}:{self.port}"', self.mx_listener))
-        parts.append(section(f'listen "{self.address}:{self.submission_port}"', {"role": "submission"}))
-        parts.append(section(f'listen "{self.address}:{self.submissions_port}"', {"role": "submission", "tls": "implicit"}))
+        for port, listener in ((self.port, self.mx_listener), (self.submission_port, {"role": "submission"}),
+                               (self.submissions_port, {"role": "submission", "tls": "implicit"})):
+            parts.append(section(f'listen "{self.address}:{port}"', listener))
         parts += [section(f'domain "{name}"', route if isinstance(route, dict) else {"route": route})
                   for name, route in self.domains.items()]
         parts += [section(f'destination "{name}"', settings) for name, settings in self.destinations.items()]
-        parts += [section(name, settings) for name, settings in
-                  (("dns", self.dns), ("delivery", self.delivery), ("retry", self.retry), ("limits", self.limits)) if settings]
+        parts += [section(name, getattr(self, name)) for name in ("dns", "delivery", "retry", "limits")]
         return "\n".join(parts) + "\n"
 
-    def relay_to(self, sink, domain="example.net", level="may", **more):
+    def relay_to(self, sink, domain="example.net", level="may", implicit=False):
         """Mail for `domain` goes to this sink, whatever the DNS says."""
-        self.destinations[domain] = {"route": f"smtp {sink.address}:{sink.port}", "tls": {"level": level}, **more}
+        route = f"smtp {sink.address}:{sink.port}" + (" implicit" if implicit else "")
+        self.destinations[domain] = {"route": route, "tls": {"level": level}}
 
     def deliver_by_mx_to(self, sink):
         """MX delivery uses the sink's port instead of 25."""
@@ -190,7 +190,8 @@ class Postern:
         return self.queue("list")
 
     def wait_until_empty(self, seconds=20):
-        eventually(lambda: not self.waiting(), seconds, lambda: f"the queue is empty; it has {self.waiting()}", every=0.1)
+        eventually(lambda: not self.waiting(), seconds, lambda: f"the queue is empty; it has {self.waiting()}",
+                   every=0.1)
 
     def wait_until_deferred(self, count=1, seconds=15):
         """Entries that have been tried at least once and wait to be tried again."""

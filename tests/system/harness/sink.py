@@ -107,8 +107,8 @@ class Sink:
     def wait(self, count=1, seconds=15):
         """The deliveries, once there are `count` of them."""
         eventually(lambda: len(self.deliveries) >= count, seconds,
-                   lambda: f"{count} deliveries to {self.name}; it has {len(self.deliveries)} in {len(self.sessions)} sessions:"
-                           f" {[s.commands for s in self.sessions[-3:]]}")
+                   lambda: f"{count} deliveries to {self.name}; it has {len(self.deliveries)} in "
+                           f"{len(self.sessions)} sessions: {[s.commands for s in self.sessions[-3:]]}")
         return list(self.deliveries)
 
     def wait_for_session(self, count=1, seconds=15):
