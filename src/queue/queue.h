@@ -21,7 +21,7 @@
 
 struct queue_settings {
     const char *directory;          /* data directory; must exist */
-    uint64_t minimum_free;          /* bytes; with less free space new mail is refused with E_STORAGE_FULL (never more than 1/8 of the file system) */
+    uint64_t minimum_free;          /* bytes, at most 1/8 of the file system; with less, new mail is E_STORAGE_FULL */
     unsigned slots;                 /* deliverers; a destination always hashes to the same one */
     unsigned per_destination;       /* leases out at once for one destination */
 };
