@@ -1,7 +1,7 @@
 /* bench/sink.c - takes messages, keeps none, and counts each one by its number.
  *
  * Says "ready" when it listens, and "all" when each of the expected messages
- * has come. Lines on standard input direct it:
+ * has come. Without `-n` lines on standard input, a pipe, direct it:
  *     expect N    forget what came; the next messages are those with the numbers 0 to N-1
  *     tell        one JSON line: how many arrived, how many of them were double, under TLS or
  *                 without a number, how many are missing, when (CLOCK_MONOTONIC) the last new one came
@@ -207,16 +207,20 @@ static bool set_up(const struct address *address, const char *certificate, const
     sink.server.hostname = "sink.example.org";
     sink.server.software = "ESMTP sink";
     sink.server.limits = smtp_default_limits;
-    buf_init(&sink.orders, 4096);
-    fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
     fd = listen_on(address, 1024, why);
     if (fd < 0)
         return false;
     listener_new(fd, arrived, NULL);
     signal_watch_new(SIGTERM, on_signal, NULL);
+    return true;
+}
+
+static void listen_for_orders(void)
+{
+    fcntl(STDIN_FILENO, F_SETFL, fcntl(STDIN_FILENO, F_GETFL) | O_NONBLOCK);
+    buf_init(&sink.orders, 4096);
     sink.input = watch_new(STDIN_FILENO, input_ready, NULL);
     watch_set(sink.input, WATCH_READ);
-    return true;
 }
 
 int main(int argc, char **argv)
@@ -245,6 +249,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench-sink: %s\n", why.text);
         return 1;
     }
+    if (sink.total == 0)
+        listen_for_orders();
     say("ready");
     loop_run();
     tell();

@@ -309,6 +309,8 @@ static void run_courier(void *arg)
         forget_if_unused(d, dest);
     }
     feed_hungry(d);
+    if (d->draining && d->couriers == 0 && d->house->drained)
+        d->house->drained(d->self);
 }
 
 static void start_courier(struct deliverer *d, struct destination *dest)

@@ -42,6 +42,8 @@ struct delivery_house {
     bool (*read)(void *self, struct delivery *d, uint64_t offset, struct slice *piece, struct error *why);
     /* All that became of it; the deliverer is done with `d`. `s->lease` is not filled in. */
     void (*settle)(void *self, struct delivery *d, const struct settle *s);
+    /* Draining, and the last courier has ended. NULL is fine. */
+    void (*drained)(void *self);
 };
 
 struct deliverer;

@@ -22,6 +22,7 @@ enum {
     RETIRE_GRACE_MS = 600000,   /* for an old generation after a reload */
     STABLE_MS = 5000,           /* who lives so long did not die of its start */
     RESTART_MOST_MS = 30000,
+    STORE_RESTART_MOST_MS = 1000,
     IMPATIENCE_MS = 2000,
     LOCK_PATIENCE_MS = 2000,        /* at the start: another instance is soon found out */
     LOCK_PATIENCE_LATER_MS = 60000, /* a command holds the queue's lock at worst */
@@ -322,6 +323,8 @@ static time_ms restart_delay(const struct seat *seat)
 {
     time_ms delay = seat->failures < 2 ? 0 : (time_ms)250 << (seat->failures < 10 ? seat->failures : 10);
 
+    if (seat->role == LINK_STORE && delay > STORE_RESTART_MOST_MS)
+        return STORE_RESTART_MOST_MS;       /* without it no mail is taken at all */
     return delay < RESTART_MOST_MS ? delay : RESTART_MOST_MS;
 }
 

@@ -138,7 +138,12 @@ static void on_settle(void *self, struct delivery *d, const struct settle *s)
         send_settle(j);
 }
 
-static const struct delivery_house house = { on_read, on_settle };
+static void on_drained(void *self)
+{
+    finish_if_drained(self);
+}
+
+static const struct delivery_house house = { on_read, on_settle, on_drained };
 
 /* --- what the store says -------------------------------------------------------------- */
 

@@ -214,11 +214,12 @@ def test_reloads_under_load_break_no_session(postern, sink):
 
 
 def test_after_a_reload_the_old_processes_go(gate):
-    before = set(gate.workers().values())
+    def at_the_border():
+        return {**gate.workers("inbound"), **gate.workers("outbound")}
+    before = at_the_border()
     gate.reload()
-    eventually(lambda: gate.workers("inbound") and not before & set(gate.workers("inbound").values()), 15,
-               lambda: f"new inbound processes: {gate.workers()} before {before}")
-    assert len(gate.workers("inbound")) == gate.inbound and len(gate.workers("outbound")) == gate.outbound
+    eventually(lambda: all(is_gone(pid) for pid in before.values()) and at_the_border().keys() == before.keys(), 15,
+               lambda: f"new processes: {at_the_border()}, before {before}")
 
 
 def test_sigterm_in_the_middle_of_a_delivery_loses_nothing(postern, sink):
