@@ -1,6 +1,7 @@
 """What the benchmark reads from the machine: CPU, memory, syncs, and how its figures are shown."""
 
 import os
+import resource
 import statistics
 import threading
 import time
@@ -84,6 +85,12 @@ class Watcher:
         self.sample()
 
 
+def children_cpu():
+    """Seconds of CPU of all the children of ours that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def sync_latency(folder, times=200):
     """Milliseconds for 4 KiB appended and synced: median and the 90th of a hundred."""
     path, took = Path(folder) / "sync-latency", []
@@ -99,13 +106,15 @@ def sync_latency(folder, times=200):
 
 
 def filesystem_of(folder):
-    """The type of the file system that a folder lies on."""
-    device, best = os.path.realpath(folder), ("", "?")
+    """The type of the file system that a folder lies on, and whether it keeps a journal: what a sync costs hangs on it."""
+    path, best = os.path.realpath(folder), ("", "?", "")
     for line in Path("/proc/mounts").read_text().splitlines():
-        point, kind = line.split()[1:3]
-        if (device + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
-            best = (point, kind)
-    return best[1]
+        device, point, kind = line.split()[:3]
+        if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best[0]):
+            best = (point, kind, Path(os.path.realpath(device)).name)
+    journals = [entry.name for entry in Path("/proc/fs/jbd2").glob("*")]
+    bare = best[1] == "ext4" and not any(name.rsplit("-", 1)[0] == best[2] for name in journals)
+    return best[1], best[1] + (" without a journal" if bare else "")
 
 
 def machine():

@@ -26,6 +26,12 @@ static size_t list_recipients(enum dsn_action action, const struct outcome *all,
     return used;
 }
 
+static bool drop(struct bounce *b)
+{
+    buf_done(&b->body);
+    return false;
+}
+
 bool bounce_make(const struct bounce_settings *s, enum dsn_action action, const struct envelope *original,
                  const struct outcome *all, size_t count, struct slice original_header, time_ms give_up, time_ms wall,
                  struct arena *arena, struct bounce *out)
@@ -61,13 +67,16 @@ bool bounce_make(const struct bounce_settings *s, enum dsn_action action, const 
         return false;
     buf_init(&out->body, BOUNCE_BODY_MAX);
     dsn_write(&dsn, &out->body);
-    if (out->body.failed) {     /* thousands of failed recipients: say so with fewer, and without the header */
+    while (out->body.failed && dsn.count > 0) {     /* without the header, and then with fewer and fewer recipients */
         buf_clear(&out->body);
+        if (slice_empty(dsn.original_header))
+            dsn.count /= 2;
         dsn.original_header = slice("", 0);
-        if (dsn.count > 50)
-            dsn.count = 50;
-        dsn_write(&dsn, &out->body);
+        if (dsn.count > 0)
+            dsn_write(&dsn, &out->body);
     }
+    if (dsn.count == 0)
+        return drop(out);
     for (size_t i = 0; i < buf_len(&out->body) && !out->envelope.eight_bit; i++)
         out->envelope.eight_bit = (unsigned char)buf_slice(&out->body).at[i] > 127;
     out->recipient = (struct queue_recipient){
@@ -76,5 +85,5 @@ bool bounce_make(const struct bounce_settings *s, enum dsn_action action, const 
     };
     out->envelope.recipients = &out->recipient;
     out->envelope.size = buf_len(&out->body);
-    return true;
+    return !arena->failed || drop(out);
 }

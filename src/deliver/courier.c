@@ -103,7 +103,14 @@ static void discard(struct delivery *d, struct outcome *outcomes)
 
 /* --- SMTP ------------------------------------------------------------------ */
 
+enum {
+    HOSTS_MAX = 8,              /* asked in one round; the next round begins at the best again */
+    ADDRESSES_MAX = 8,          /* of one host */
+    ROUND_MS = 20 * 60 * 1000,  /* after this no further host is asked: others wait for this courier */
+};
+
 struct attempt {
+    time_ms end;                /* of the round, clock_now time */
     struct courier *courier;
     struct delivery *delivery;
     const struct routing_rule *rule;
@@ -125,7 +132,7 @@ static void attempt_failed(struct attempt *a, const struct error *why)
  * trying again at once would rather double than deliver it. */
 static bool may_have_been_taken(const struct session *s)
 {
-    return strcmp(s->smtp.command, ".") == 0;
+    return strcmp(s->smtp.command, SMTP_END_OF_DATA) == 0 && s->smtp.last.code == 0;
 }
 
 /* Send to everybody who is still open, over the open session. False when the
@@ -201,7 +208,7 @@ static bool try_host(struct attempt *a, const char *name, uint16_t port)
         return true;
     }
     target.addresses = found.at;
-    target.address_count = found.count;
+    target.address_count = found.count < ADDRESSES_MAX ? found.count : ADDRESSES_MAX;
     if (!session_open(&c->settings->session, &target, &c->session, &why)) {
         a->round->broke = true;
         if (why.code == E_MESSAGE_TOO_LARGE || error_is_final(why.code))
@@ -254,6 +261,24 @@ static bool find_hosts(struct attempt *a, struct mail_hosts *hosts, struct error
            mail_hosts_drop_us(hosts, host_is_us, a, why);
 }
 
+/* Where the sender says which address: as long as it is not ours, or nobody's. */
+static void try_literal(struct attempt *a, const char *literal)
+{
+    const struct deliverer_settings *s = a->courier->settings;
+    struct address address = { 0 };
+    struct error why = { 0 };
+
+    session_close(&a->courier->session, true);
+    if (address_parse_ip(slice_of(literal), &address))
+        address.port = s->mx_port;
+    if (address.family != 0 && !address_is_unspecified(&address) && !(s->is_us && s->is_us(s->is_us_arg, &address))) {
+        try_host(a, literal, s->mx_port);
+        return;
+    }
+    fail(&why, E_LOOP, "mail for [%s] would come back here", literal);
+    attempt_failed(a, &why);
+}
+
 static void try_mx_hosts(struct attempt *a, const char *after)
 {
     const char *literal;
@@ -262,7 +287,8 @@ static void try_mx_hosts(struct attempt *a, const char *after)
     size_t i = 0;
 
     if (literal_host(a->delivery->lease.destination, &a->delivery->arena, &literal)) {
-        try_host(a, literal, a->courier->settings->mx_port);
+        if (!after)
+            try_literal(a, literal);
         return;
     }
     a->courier->session.shown[0] = '\0';
@@ -273,7 +299,9 @@ static void try_mx_hosts(struct attempt *a, const char *after)
     if (after)      /* a kept session has asked this host already */
         while (i < hosts.count && strcmp(hosts.hosts[i++].name, after) != 0)
             continue;
-    for (; i < hosts.count && !is_finished(a); i++) {
+    for (unsigned tried = 0; i < hosts.count && tried < HOSTS_MAX && !is_finished(a); i++, tried++) {
+        if (clock_now() > a->end)
+            return;
         session_close(&a->courier->session, true);
         if (!try_host(a, hosts.hosts[i].name, a->courier->settings->mx_port))
             return;
@@ -302,7 +330,7 @@ static void carry_by_smtp(struct attempt *a)
 void courier_carry(struct courier *c, struct delivery *d, const struct routing_rule *rule, struct outcome *outcomes,
                    struct round *round)
 {
-    struct attempt a = { c, d, rule, outcomes, round };
+    struct attempt a = { clock_now() + ROUND_MS, c, d, rule, outcomes, round };
 
     *round = (struct round){ .reached = true };
     switch (rule->route.kind) {

@@ -17,6 +17,7 @@ struct deliverer {
     void *self;
     bool draining;
     unsigned couriers;
+    unsigned connected;         /* of them, those whose destination is not local */
     struct destination *hungry, **last_hungry;
     struct destination *buckets[BUCKETS];
 };
@@ -79,7 +80,8 @@ static struct destination *find_destination(struct deliverer *d, const char *key
 
         if (strcmp(here->key, key) == 0)
             found = here;
-        else if (here->couriers == 0 && here->waiting == 0 && !destination_rests(here, loop_now())) {
+        else if (here->couriers == 0 && here->waiting == 0 && !here->hungry &&
+                 !destination_rests(here, loop_now())) {
             *at = here->next;
             destination_free(here);
             continue;
@@ -97,7 +99,7 @@ static void forget_if_unused(struct deliverer *d, struct destination *dest)
 {
     struct destination **at = bucket_of(d, dest->key);
 
-    if (dest->couriers || dest->waiting || destination_rests(dest, loop_now()))
+    if (dest->couriers || dest->waiting || dest->hungry || destination_rests(dest, loop_now()))
         return;
     while (*at != dest)
         at = &(*at)->next;
@@ -131,7 +133,7 @@ static bool wants_delay_notice(const struct deliverer *d, const struct delivery 
 }
 
 static bool make_notice(struct deliverer *d, struct delivery *delivery, const struct outcome *outcomes, size_t failed,
-                        time_ms wall, struct bounce *out)
+                        time_ms wall, struct arena *arena, struct bounce *out)
 {
     struct bounce_settings settings = { d->settings.hostname, d->settings.routing, d->settings.ids };
     enum dsn_action action = failed ? DSN_FAILED : DSN_DELAYED;
@@ -143,7 +145,7 @@ static bool make_notice(struct deliverer *d, struct delivery *delivery, const st
     buf_init(&header, HEADER_MAX);
     read_header(d, delivery, &header);
     return bounce_make(&settings, action, e, outcomes, e->count, header_of(buf_slice(&header)),
-                       e->arrived + d->settings.retry.give_up, wall, &delivery->arena, out);
+                       e->arrived + d->settings.retry.give_up, wall, arena, out);
 }
 
 static void log_notice(const struct delivery *delivery, const struct bounce *b, bool failed)
@@ -157,10 +159,23 @@ static void log_notice(const struct delivery *delivery, const struct bounce *b, 
     log_end(&l);
 }
 
+/* A failure that cannot be told to anybody is not final. */
+static void keep_failed(struct settlement *settlements, size_t count, time_ms wall)
+{
+    log_say(LOG_LEVEL_ERROR, "bounce.impossible", NULL, "the bounce does not fit; the delivery is tried again");
+    for (size_t i = 0; i < count; i++) {
+        if (settlements[i].state != SETTLE_FAILED)
+            continue;
+        settlements[i].state = SETTLE_DEFERRED;
+        settlements[i].due = wall + MINUTES(5);
+    }
+}
+
 static void settle(struct deliverer *d, struct delivery *delivery, struct outcome *outcomes, const struct session *session)
 {
     struct envelope *e = &delivery->lease.envelope;
     auto_free struct settlement *settlements = memory_array(e->count, sizeof *settlements);
+    auto_arena struct arena arena = { 0 };      /* of its own: the delivery's may be full of what was said */
     struct bounce bounce = { 0 };
     struct consequence consequence;
     struct settle s = { .recipients = settlements, .count = e->count, .attempted = true };
@@ -168,13 +183,16 @@ static void settle(struct deliverer *d, struct delivery *delivery, struct outcom
     size_t failed = outcomes_settle(outcomes, e->count, &d->settings.retry, e, delivery->lease.attempts + 1, wall,
                                     randomness(), settlements, &delivery->arena);
 
+    arena_init(&arena, DELIVERY_ARENA_MAX);
     courier_log(delivery, outcomes, session);   /* deferred, or given up, or never asked */
-    if (make_notice(d, delivery, outcomes, failed, wall, &bounce)) {
+    if (make_notice(d, delivery, outcomes, failed, wall, &arena, &bounce)) {
         consequence = (struct consequence){ &bounce.envelope, buf_slice(&bounce.body) };
         s.consequence = &consequence;
         s.delay_told = failed == 0;
         log_notice(delivery, &bounce, failed > 0);
-    } else if (failed && e->sender[0] == '\0') {
+    } else if (failed && e->sender[0] != '\0') {
+        keep_failed(settlements, e->count, wall);
+    } else if (failed) {
         char id[MESSAGE_ID_TEXT];
 
         log_say(LOG_LEVEL_WARNING, "bounce.none", NULL,
@@ -184,16 +202,18 @@ static void settle(struct deliverer *d, struct delivery *delivery, struct outcom
     buf_done(&bounce.body);
 }
 
-/* Back to the queue, untried; `destinations` are the new ones where they differ. */
+/* Back to the queue, untried; `destinations` are the new ones where they differ.
+ * A second's delay keeps a mistake here from becoming a busy loop. */
 static void give_back(struct deliverer *d, struct delivery *delivery, const char *const *destinations)
 {
+    time_ms delay = destinations ? SECONDS(1) : 0;
     struct envelope *e = &delivery->lease.envelope;
     auto_free struct settlement *settlements = memory_array(e->count, sizeof *settlements);
     struct settle s = { .recipients = settlements, .count = e->count };
 
     for (size_t i = 0; i < e->count; i++)
         settlements[i] = (struct settlement){ .number = e->recipients[i].number, .state = SETTLE_DEFERRED,
-            .status = "", .why = "", .due = clock_wall(), .destination = destinations ? destinations[i] : NULL };
+            .status = "", .why = "", .due = clock_wall() + delay, .destination = destinations ? destinations[i] : NULL };
     d->house->settle(d->self, delivery, &s);
 }
 
@@ -278,6 +298,14 @@ static bool wait_for_work(struct deliverer *d, struct destination *dest, struct 
     return dest->first != NULL;
 }
 
+/* A session that is in clear because TLS failed is no precedent for the next
+ * message: that one has its own right to TLS, and its own time to wait. */
+static bool is_spent(const struct deliverer *d, const struct session *s)
+{
+    return session_is_open(s) &&
+           (s->messages >= d->settings.messages_per_connection || s->tls_problem.code != E_NONE);
+}
+
 static void run_courier(void *arg)
 {
     struct courier_start start = *(struct courier_start *)arg;
@@ -293,14 +321,14 @@ static void run_courier(void *arg)
                 give_back(d, delivery, NULL);
             else
                 deliver_one(d, dest, &courier, delivery);
-            if (session_is_open(&courier.session) &&
-                courier.session.messages >= d->settings.messages_per_connection)
+            if (is_spent(d, &courier.session))
                 courier_done(&courier);
         }
     } while (wait_for_work(d, dest, &courier));
     courier_done(&courier);
     dest->couriers--;
     d->couriers--;
+    d->connected -= !dest->local;
     if (destination_wants_courier(dest) && !dest->hungry) {
         dest->hungry = true;
         *d->last_hungry = dest;
@@ -320,12 +348,13 @@ static void start_courier(struct deliverer *d, struct destination *dest)
     *start = (struct courier_start){ d, dest };
     dest->couriers++;
     d->couriers++;
+    d->connected += !dest->local;
     fiber_start("courier", run_courier, start);
 }
 
 static void feed_hungry(struct deliverer *d)
 {
-    while (d->hungry && d->couriers < d->settings.connections) {
+    while (d->hungry && d->connected < d->settings.connections) {
         struct destination *dest = d->hungry;
 
         d->hungry = dest->next_hungry;
@@ -354,6 +383,10 @@ void deliverer_take(struct deliverer *d, struct delivery *delivery)
         gate_open_one(&dest->work);
     if (!destination_wants_courier(dest) || dest->hungry)
         return;
+    if (dest->local) {          /* files take no connection: slow hosts elsewhere must not hold them up */
+        start_courier(d, dest);
+        return;
+    }
     dest->hungry = true;
     dest->next_hungry = NULL;
     *d->last_hungry = dest;

@@ -61,7 +61,8 @@ void deliverer_drain(struct deliverer *d);
 unsigned deliverer_busy(const struct deliverer *d);
 void deliverer_free(struct deliverer *d);       /* nothing may be busy; NULL is fine */
 
-enum { DELIVERY_ARENA_MAX = 4 * 1024 * 1024 };
+/* A thousand recipients, what eight hosts said to each, and the answers of the DNS. */
+enum { DELIVERY_ARENA_MAX = 32 * 1024 * 1024 };
 struct delivery *delivery_new(void);
 void delivery_free(struct delivery *d);
 

@@ -11,6 +11,7 @@
 
 struct destination {
     char *key;                          /* routing_destination */
+    bool local;                         /* files or nowhere: takes no connection */
     struct delivery *first, **last;     /* waiting, oldest first */
     unsigned waiting;
     unsigned couriers;                  /* at work or idle */

@@ -12,7 +12,7 @@
 
 static bool safe_part(struct slice part)
 {
-    return part.len > 0 && part.at[0] != '.' && slice_find(part, '/') == part.len && slice_find(part, '\0') == part.len;
+    return part.len > 0 && part.len <= NAME_MAX && part.at[0] != '.' && slice_find(part, '/') == part.len && slice_find(part, '\0') == part.len;
 }
 
 bool maildir_path(const char *pattern, const char *address, struct arena *arena, const char **path, struct error *why)
@@ -136,7 +136,8 @@ bool maildir_deliver(const struct maildir_file *f, struct smtp_source *source, s
 
     if (!prepare(f, paths, why))
         return false;
-    fd = open(paths->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    unlink(paths->tmp);         /* of a former attempt that was cut short */
+    fd = open(paths->tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return storage_failed(why, "create", paths->tmp);
     end = (struct finish){ fd, paths, 0 };

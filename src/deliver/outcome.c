@@ -32,14 +32,14 @@ void outcome_answered(struct outcome *o, const struct smtp_recipient *r, const c
     o->result = r->result;
     o->host = host;
     o->status = arena_string(arena, slice_of(r->reply.status));
-    o->words = arena_text(arena, "%03d %s", r->reply.code, r->reply.text).at;
+    o->words = arena_text(arena, "%03d %.700s", r->reply.code, r->reply.text).at;
     if (r->result == RCPT_DELIVERED) {
         o->code = E_NONE;
         o->why = "";
         return;
     }
     o->code = r->result == RCPT_FAILED ? E_REFUSED : E_REFUSED_FOR_NOW;
-    o->why = arena_text(arena, "%s said: %s", host, reply_shown(&r->reply, shown)).at;
+    o->why = arena_text(arena, "%s said: %.300s", host, reply_shown(&r->reply, shown)).at;
     /* A refusal that was decided as temporary stays so whatever digits came with it (SMTP-065). */
     if (r->result == RCPT_DEFERRED && o->status[0] != '4')
         o->status = arena_text(arena, "4%s", o->status[0] ? o->status + 1 : ".0.0").at;

@@ -2,6 +2,8 @@
 
 #include "net/address.h"
 
+enum { ROUTE_PATH_MAX = 255 };      /* it stands beside each recipient in the frames between processes */
+
 static bool parse_smtp(struct slice rest, struct arena *arena, struct route *out, struct error *why)
 {
     struct slice target = slice_cut(&rest, ' ');
@@ -15,6 +17,8 @@ static bool parse_smtp(struct slice rest, struct arena *arena, struct route *out
     if (option.len && !slice_equal_nocase(option, SLICE("implicit")))
         return fail(why, E_USAGE, "route smtp: \"%.*s\" is not known; only \"implicit\" may follow the host",
                     SLICE_ARGS(option));
+    if (host.len > 255)
+        return fail(why, E_USAGE, "route smtp: a host name has at most 255 bytes");
     out->kind = ROUTE_SMTP;
     out->host = arena_string(arena, host);
     out->implicit_tls = option.len > 0;
@@ -34,6 +38,8 @@ bool route_parse(struct slice text, struct arena *arena, struct route *out, stru
     } else if (slice_equal_nocase(kind, SLICE("maildir"))) {
         if (!slice_starts(rest, SLICE("/")))
             return fail(why, E_USAGE, "route maildir needs an absolute path: write \"maildir /var/mail/%%d/%%u\"");
+        if (rest.len > ROUTE_PATH_MAX)
+            return fail(why, E_USAGE, "the path of a maildir route may have %d bytes", ROUTE_PATH_MAX);
         made.kind = ROUTE_MAILDIR;
         made.path = arena_string(arena, rest);
     } else if (rest.len) {
@@ -73,7 +79,7 @@ const char *routing_destination(const struct routing_rule *rule, struct slice do
     case ROUTE_MAILDIR:
         return arena_text(arena, "maildir %s", route->path).at;
     case ROUTE_DISCARD:
-        return "discard";
+        return "(discard)";     /* no domain can look like it */
     case ROUTE_MX:
         break;
     }

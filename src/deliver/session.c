@@ -1,5 +1,6 @@
 #include "deliver/session.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 struct judge {
@@ -136,6 +137,7 @@ bool session_open(const struct session_settings *settings, const struct session_
     struct session_target rest = *target;
     struct error first = { 0 };
 
+    assert(!session_is_open(s));
     *s = (struct session){ .host = target->host };
     snprintf(s->shown, sizeof s->shown, "%s", target->host);
     while (rest.address_count > 0) {

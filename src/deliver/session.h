@@ -37,7 +37,7 @@ struct session {
     unsigned messages;                  /* sent in this session */
 };
 
-/* Waits. On failure nothing is left open, `s->shown` says which host was meant
+/* Waits. `s` must be zeroed or closed. On failure nothing is left open, `s->shown` says which host was meant
  * and `s->smtp.last` what it said. */
 bool session_open(const struct session_settings *settings, const struct session_target *target, struct session *s,
                   struct error *why) must_check;

@@ -294,3 +294,10 @@ bool host_port_parse(struct slice text, uint16_t default_port, struct slice *hos
     *port = number;
     return true;
 }
+
+bool address_is_unspecified(const struct address *a)
+{
+    static const uint8_t zero[16];
+
+    return memcmp(a->ip, zero, a->family == AF_INET ? 4 : 16) == 0;
+}

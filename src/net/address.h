@@ -24,6 +24,7 @@ bool address_parse_ip(struct slice text, struct address *out) must_check;
 /* "192.0.2.1:25", "[2001:db8::1]:25", "*:25" is not accepted here. Port 0 is: listen on any. */
 bool address_parse(struct slice text, struct address *out, struct error *why) must_check;
 
+bool address_is_unspecified(const struct address *a);       /* 0.0.0.0 or :: */
 bool address_same_ip(const struct address *a, const struct address *b);
 
 /* From and to the socket API. */

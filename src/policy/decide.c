@@ -43,9 +43,7 @@ bool decide_clear_after_refusal(const struct tls_rule *rule)
 
 bool decide_clear_retry(const struct tls_rule *rule, enum error_code how, time_ms waited)
 {
-    bool handshake_failed = how == E_TLS_HANDSHAKE || how == E_TLS_TRUNCATED;
-
-    return handshake_failed && !must_be_encrypted(rule) && waited >= rule->cleartext_after;
+    return how == E_TLS_HANDSHAKE && !must_be_encrypted(rule) && waited >= rule->cleartext_after;
 }
 
 bool decide_facts(const struct tls_rule *rule, const struct tls_facts *facts, struct error *why)

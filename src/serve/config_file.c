@@ -232,7 +232,7 @@ static cfg_opt_t limits_options[] = {
     CFG_INT("errors", 20, CFGF_NONE), CFG_INT("commands", 20000, CFGF_NONE), CFG_INT("messages", 0, CFGF_NONE),
     CFG_INT("command-time", 300, CFGF_NONE), CFG_INT("data-time", 180, CFGF_NONE),
     CFG_INT("transfer-time", 600, CFGF_NONE), CFG_INT("handshake-time", 60, CFGF_NONE),
-    CFG_INT("session-time", 0, CFGF_NONE), CFG_INT("hops", 100, CFGF_NONE),
+    CFG_INT("session-time", 86400, CFGF_NONE), CFG_INT("hops", 100, CFGF_NONE),
     CFG_INT("minimum-free", 67108864, CFGF_NONE), CFG_END() };
 static cfg_opt_t top_options[] = {
     CFG_STR("hostname", NULL, CFGF_NONE),

@@ -81,6 +81,8 @@ static void get_envelope(struct cursor *in, struct arena *a, struct envelope *e)
         recipients[i].number = cursor_u32(in);
         recipients[i].address = get_text(in, a);
         recipients[i].destination = get_text(in, a);
+        if (recipients[i].address[0] == '\0' || recipients[i].destination[0] == '\0')
+            in->failed = true;
     }
     e->recipients = recipients;
     e->count = count;
@@ -281,7 +283,9 @@ void frame_put_settle(struct buf *out, const struct settle *s)
         put_text(out, r->status);
         put_text(out, r->why);
         put_time(out, r->due);
-        put_text(out, r->destination ? r->destination : "");
+        buf_u8(out, r->destination != NULL);
+        if (r->destination)
+            put_text(out, r->destination);
     }
     buf_u8(out, s->consequence != NULL);
     if (s->consequence) {
@@ -302,9 +306,7 @@ static void get_settlement(struct cursor *in, struct arena *a, struct settlement
     r->status = get_text(in, a);
     r->why = get_text(in, a);
     r->due = get_time(in);
-    r->destination = get_text(in, a);
-    if (r->destination[0] == '\0')
-        r->destination = NULL;
+    r->destination = get_truth(in) ? get_text(in, a) : NULL;
 }
 
 static const struct consequence *get_consequence(struct cursor *in, struct arena *a)

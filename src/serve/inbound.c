@@ -68,7 +68,10 @@ static const char *why_not(const struct session *s)
 {
     const struct inbound_start *start = s->inbound->start;
 
-    if (census_total(start->census) >= start->config->connections)
+    unsigned all = start->config->connections;
+
+    /* Strangers leave an eighth of the places to those we trust. */
+    if (census_total(start->census) >= (config_is_trusted(start->config, &s->peer) ? all : all - all / 8))
         return "too many connections, try again later";
     if (census_of(start->census, &s->peer) >= start->config->connections_per_client)
         return "too many connections from your address, try again later";

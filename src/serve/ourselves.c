@@ -38,13 +38,6 @@ void ourselves_free(struct ourselves *o)
     free(o);
 }
 
-static bool is_any(const struct address *a)
-{
-    static const uint8_t zero[16];
-
-    return memcmp(a->ip, zero, a->family == AF_INET ? 4 : 16) == 0;
-}
-
 static bool on_this_machine(const struct ourselves *o, const struct address *a)
 {
     if (a->family == AF_INET && a->ip[0] == 127)
@@ -62,7 +55,7 @@ bool ourselves_include(const struct ourselves *o, const struct address *a)
 
         if (listener->port != a->port || listener->family != a->family)
             continue;
-        if (is_any(listener) ? on_this_machine(o, a) : address_same_ip(listener, a))
+        if (address_is_unspecified(listener) ? on_this_machine(o, a) : address_same_ip(listener, a))
             return true;
     }
     return false;

@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { READ_PATIENCE_MS = 60000 };
+enum { READ_PATIENCE_MS = 60000, BUCKETS = 1024 };
 
 /* A delivery, as this process keeps it from lease to settled. */
 struct job {
@@ -25,7 +25,8 @@ struct job {
     struct buf piece;
     uint64_t offset;
     bool arrived, done;
-    struct job *next;
+    struct job *next, **where;      /* among all */
+    struct job *next_in_bucket;     /* by lease */
 };
 
 struct outbound {
@@ -37,16 +38,33 @@ struct outbound {
     struct id_maker ids;
     struct dial_settings dial;
     struct job *jobs;
+    struct job *by_lease[BUCKETS];
     bool draining;
 };
 
+/* Give a job its lease's number, or take it away with 0. */
+static void set_lease(struct job *j, uint64_t lease)
+{
+    struct job **at = &j->outbound->by_lease[j->lease % BUCKETS];
+
+    while (j->lease && *at != j)
+        at = &(*at)->next_in_bucket;
+    if (j->lease)
+        *at = j->next_in_bucket;
+    j->lease = lease;
+    if (!lease)
+        return;
+    at = &j->outbound->by_lease[lease % BUCKETS];
+    j->next_in_bucket = *at;
+    *at = j;
+}
+
 static void job_free(struct job *j)
 {
-    struct job **at = &j->outbound->jobs;
-
-    while (*at != j)
-        at = &(*at)->next;
-    *at = j->next;
+    set_lease(j, 0);
+    *j->where = j->next;
+    if (j->next)
+        j->next->where = j->where;
     delivery_free(j->delivery);
     buf_done(&j->settle);
     buf_done(&j->piece);
@@ -56,10 +74,10 @@ static void job_free(struct job *j)
 
 static struct job *find_job(struct outbound *o, uint64_t lease)
 {
-    struct job *j = o->jobs;
+    struct job *j = o->by_lease[lease % BUCKETS];
 
     while (j && j->lease != lease)
-        j = j->next;
+        j = j->next_in_bucket;
     return lease ? j : NULL;
 }
 
@@ -157,10 +175,14 @@ static bool take_lease(struct outbound *o, struct slice body)
         return false;
     }
     j = NEW(struct job);
-    *j = (struct job){ .outbound = o, .delivery = d, .lease = d->lease.number, .id = d->lease.envelope.id,
-                       .destination = memory_text(slice_of(d->lease.destination)), .next = o->jobs };
+    *j = (struct job){ .outbound = o, .delivery = d, .id = d->lease.envelope.id,
+                       .destination = memory_text(slice_of(d->lease.destination)),
+                       .next = o->jobs, .where = &o->jobs };
     buf_init(&j->piece, LEASE_BODY_MAX);
+    if (j->next)
+        j->next->where = &j->next;
     o->jobs = j;
+    set_lease(j, d->lease.number);
     d->house = j;
     deliverer_take(o->deliverer, d);
     return true;
@@ -213,7 +235,7 @@ static bool take_resumed(struct outbound *o, struct slice body)
         j = j->next;
     if (!j)
         return false;
-    j->lease = resumed.lease;
+    set_lease(j, resumed.lease);
     j->gone = resumed.lease == 0;
     if (j->gone && !j->delivery)
         job_free(j);
@@ -248,10 +270,11 @@ static void store_lost(struct outbound *o, const struct error *why)
     log_say(LOG_LEVEL_WARNING, "store.lost", why, "deliveries go on; what becomes of them is kept until it is back");
     channel_free(o->store);
     o->store = NULL;
+    worker_link_lost();
     for (struct job *j = o->jobs; j; j = j->next) {
         if (j->lease)
             j->former = j->lease;
-        j->lease = 0;
+        set_lease(j, 0);
         if (j->reader)
             fiber_wake(j->reader);
         j->arrived = true;
@@ -292,6 +315,7 @@ static void linked(void *self, const struct frame_link *link, int fd)
 
     if (o->store)
         store_lost(o, NULL);
+    worker_link_made();
     o->store = channel_new(fd, &store_events, o);
     channel_start(o->store);
     say_hello(o);

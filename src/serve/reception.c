@@ -2,13 +2,15 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "deliver/maildir.h"
 #include "message/header.h"
 #include "message/received.h"
+#include "serve/worker.h"
 
 #include <stdio.h>
 
 enum {
-    ARENA_MAX = 1024 * 1024,
+    ARENA_MAX = 512 * 1024,         /* a thousand recipients with the longest of names */
     ANSWER_PATIENCE_MS = 120000,    /* for the store: less than the client's ten minutes (SMTP-050) */
 };
 
@@ -88,6 +90,7 @@ static void post_lost(struct post *p, const struct error *why)
     log_say(LOG_LEVEL_WARNING, "store.lost", why, "clients are told to try again until it is back");
     channel_free(p->store);
     p->store = NULL;
+    worker_link_lost();
     for (struct reception *r = p->waiting; r; r = r->next_waiting)
         if (!r->answered)
             give_answer(r, &lost);
@@ -104,6 +107,7 @@ void post_link(struct post *p, int fd)
 {
     if (p->store)
         post_lost(p, NULL);
+    worker_link_made();
     p->generation++;
     p->store = channel_new(fd, &post_events, p);
     channel_start(p->store);
@@ -171,19 +175,8 @@ static void on_mail(void *self, const struct smtp_session *s, struct smtp_answer
         smtp_answer_set(a, 451, "4.3.0", "The queue is being restarted, try again in a moment");
         return;
     }
-    r->sender = arena_string(&r->arena, mailbox_text(&s->sender, &r->arena));
+    r->sender = mailbox_text(&s->sender, &r->arena).at;
     r->open = true;
-}
-
-/* RFC 5321 3.6.2: mail for strangers is relayed only for those we trust. */
-static const char *destination_of(struct reception *r, const char *address, struct slice domain)
-{
-    const struct routing_rule *rule = routing_find(&r->config->routing, domain);
-
-    (void)address;
-    if (r->role == ROLE_MX && !rule->ours)
-        return NULL;
-    return routing_destination(rule, domain, &r->arena);
 }
 
 static bool is_known(const struct reception *r, const char *address)
@@ -194,19 +187,27 @@ static bool is_known(const struct reception *r, const char *address)
     return false;
 }
 
-static void on_rcpt(void *self, const struct smtp_session *s, const struct mailbox *to, struct smtp_answer *a)
+/* Most recipients of a message share a destination: it is kept once. */
+static const char *destination_for(struct reception *r, const struct routing_rule *rule, struct slice domain)
 {
-    struct reception *r = self;
-    bool bare_postmaster = slice_empty(to->domain);
-    const char *address = bare_postmaster ? r->config->postmaster
-                                          : arena_string(&r->arena, mailbox_text(to, &r->arena));
-    struct slice domain = bare_postmaster ? address_domain(slice_of(address)) : to->domain;
-    const char *destination = bare_postmaster
-        ? routing_destination(routing_find(&r->config->routing, domain), domain, &r->arena)
-        : destination_of(r, address, domain);
+    auto_arena struct arena scratch = { 0 };
+    const char *destination;
 
-    if (!destination) {
-        smtp_answer_set(a, 550, "5.7.1", "Relaying denied: this server takes no mail for %.*s", SLICE_ARGS(domain));
+    arena_init(&scratch, 4096);
+    destination = routing_destination(rule, domain, &scratch);
+    if (r->count && strcmp(r->recipients[r->count - 1].destination, destination) == 0)
+        return r->recipients[r->count - 1].destination;
+    return arena_string(&r->arena, slice_of(destination));
+}
+
+static void add_recipient(struct reception *r, const struct routing_rule *rule, const char *address,
+                          struct slice domain, struct smtp_answer *a)
+{
+    const char *destination = destination_for(r, rule, domain);
+
+    /* Full once is full for the rest of the transaction: nothing half-copied is ever stored. */
+    if (r->arena.failed) {
+        smtp_answer_set(a, 452, "4.5.3", "Too many recipients for one message");
         return;
     }
     if (is_known(r, address))
@@ -217,8 +218,38 @@ static void on_rcpt(void *self, const struct smtp_session *s, const struct mailb
     }
     r->recipients[r->count] = (struct queue_recipient){ (uint32_t)r->count, address, destination };
     r->count++;
-    if (r->arena.failed)
-        smtp_answer_set(a, 452, "4.5.3", "Too many recipients for one message");
+}
+
+/* An address that no file can be named after is refused while its sender can
+ * still be told, not bounced to whoever the envelope names. */
+static bool fits_maildir(const struct routing_rule *rule, const char *address, struct smtp_answer *a)
+{
+    auto_arena struct arena scratch = { 0 };
+    const char *path;
+
+    arena_init(&scratch, 8192);
+    if (rule->route.kind != ROUTE_MAILDIR || maildir_path(rule->route.path, address, &scratch, &path, NULL))
+        return true;
+    smtp_answer_set(a, 550, "5.1.3", "There can be no mailbox of this name");
+    return false;
+}
+
+static void on_rcpt(void *self, const struct smtp_session *s, const struct mailbox *to, struct smtp_answer *a)
+{
+    struct reception *r = self;
+    bool bare_postmaster = slice_empty(to->domain);
+    struct slice domain = bare_postmaster ? address_domain(slice_of(r->config->postmaster)) : to->domain;
+    const struct routing_rule *rule = routing_find(&r->config->routing, domain);
+    const char *address;
+
+    /* RFC 5321 3.6.2: mail for strangers is relayed only for those we trust. */
+    if (r->role == ROLE_MX && !rule->ours && !bare_postmaster) {
+        smtp_answer_set(a, 550, "5.7.1", "Relaying denied: this server takes no mail for %.*s", SLICE_ARGS(domain));
+        return;
+    }
+    address = bare_postmaster ? r->config->postmaster : mailbox_text(to, &r->arena).at;
+    if (fits_maildir(rule, address, a))
+        add_recipient(r, rule, address, domain, a);
 }
 
 static void on_data(void *self, const struct smtp_session *s, struct smtp_answer *a)
@@ -293,7 +324,6 @@ static bool await_answer(struct reception *r)
     time_ms deadline = clock_now() + ANSWER_PATIENCE_MS;
     enum wake wake = FIBER_WOKEN;
 
-    r->fiber = fiber_current();
     while (!r->answered && wake == FIBER_WOKEN)
         wake = fiber_wait(deadline);
     r->fiber = NULL;
@@ -303,6 +333,7 @@ static bool await_answer(struct reception *r)
 static void submit(struct reception *r, const struct smtp_session *s)
 {
     auto_buf struct buf frame = { 0 };
+    struct post *p = r->post;
     struct frame_accept accept = {
         .ticket = r->ticket,
         .envelope = { .id = r->id, .sender = r->sender, .arrived = clock_wall(), .eight_bit = r->eight_bit,
@@ -313,12 +344,15 @@ static void submit(struct reception *r, const struct smtp_session *s)
     buf_init(&frame, CHANNEL_FRAME_MAX);
     frame_put_accept(&frame, &accept);
     r->answered = false;
-    r->next_waiting = r->post->waiting;
-    r->post->waiting = r;
+    r->fiber = fiber_current();
+    r->next_waiting = p->waiting;
+    p->waiting = r;
     if (frame.failed)
         give_answer(r, &(struct frame_answer){ .why = { .code = E_LIMIT, .text = "the envelope is too large" } });
-    else
-        channel_send(r->post->store, FRAME_ACCEPT, buf_slice(&frame));
+    else if (channel_wait_room(p->store, clock_now() + ANSWER_PATIENCE_MS) && !r->answered)
+        channel_send(p->store, FRAME_ACCEPT, buf_slice(&frame));
+    else if (!r->answered)
+        give_answer(r, &(struct frame_answer){ .why = { .code = E_STORAGE, .text = "the queue is too slow" } });
 }
 
 static void log_accepted(const struct reception *r, const struct smtp_session *s)

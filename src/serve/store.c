@@ -9,7 +9,7 @@
 #include <assert.h>
 
 enum {
-    WINDOW = 256,               /* leases out at once to one outbound process */
+    WINDOW = 2048,              /* leases out at once to one outbound process: more than it has connections */
     HELLO_PATIENCE_MS = 5000,   /* how long leasing waits for a silent outbound process */
 };
 

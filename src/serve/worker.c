@@ -9,7 +9,32 @@ static struct {
     struct channel *control;
     const struct worker_orders *orders;
     void *self;
+    struct timer *patience;
 } worker;
+
+enum { LINK_PATIENCE_MS = 10000 };
+
+static void without_store(void *owner)
+{
+    log_say(LOG_LEVEL_ERROR, "store.missing", NULL, "there was no store for %d seconds; leaving to be replaced",
+            LINK_PATIENCE_MS / 1000);
+    _exit(EXIT_FAILURE);
+}
+
+void worker_link_lost(void)
+{
+    if (!worker.control)
+        return;
+    if (!worker.patience)
+        worker.patience = timer_new(without_store, NULL);
+    timer_set(worker.patience, loop_now() + LINK_PATIENCE_MS);
+}
+
+void worker_link_made(void)
+{
+    if (worker.patience)
+        timer_stop(worker.patience);
+}
 
 static bool on_frame(void *owner, uint8_t type, struct slice body, int fd)
 {
@@ -58,6 +83,8 @@ void worker_finish(void)
 
 void worker_end(void)
 {
+    timer_free(worker.patience);
+    worker.patience = NULL;
     channel_free(worker.control);
     worker.control = NULL;
 }

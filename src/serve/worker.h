@@ -19,6 +19,12 @@ struct worker_orders {
 void worker_begin(int control_fd, const struct worker_orders *orders, void *self);
 void worker_ready(void);
 
+/* The line to the store: lost, and there again. A new store brings a new line
+ * within moments; a worker that stays without one is of no use, and ends so
+ * that its successor gets one. */
+void worker_link_lost(void);
+void worker_link_made(void);
+
 /* Exit codes of workers that tell the master something. */
 enum { WORKER_DONE = 0, WORKER_CANNOT_START = 78 /* EX_CONFIG: do not restart */ };
 

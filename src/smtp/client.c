@@ -400,13 +400,15 @@ static bool message(struct mailing *m, struct error *why)
 {
     struct smtp_client *s = m->s;
 
+    if (!in_turn(s, why))       /* what came along with the 354 answers no message */
+        return false;
     /* RFC 2920 3.1: with no recipient accepted "the client SHOULD send a single
      * dot", and nobody gets that message whatever the server says of it. */
     if (m->accepted == 0)
         conn_text(s->conn, ".\r\n");
     else if (!send_body(m, why))
         return false;
-    if (!hear(s, "end of data", s->times->final, why))
+    if (!hear(s, SMTP_END_OF_DATA, s->times->final, why))
         return false;
     if (reply_class(&s->last) == 3)
         return reply_refused(&s->last, s->command, why);

@@ -30,6 +30,9 @@ struct smtp_peer {
     char greeting[256];         /* text of the 220, escaped; for people only, so it outlives TLS */
 };
 
+/* `command` of a client that waits, or waited in vain, for the reply to the final dot. */
+#define SMTP_END_OF_DATA "end of data"
+
 struct smtp_client {
     struct conn *conn;
     const char *helo;           /* our name (SMTP-021) */

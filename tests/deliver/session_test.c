@@ -118,7 +118,7 @@ static void run_client(void *arg)
     struct address addresses[SERVERS];
     struct session_target target = { .host = "mx.example.net", .host_is_name = true, .addresses = addresses,
         .address_count = try.addresses, .rule = &try.rule, .waited = try.waited };
-    struct session s;
+    struct session s = { 0 };
 
     for (unsigned i = 0; i < SERVERS; i++)
         addresses[i] = at(i);

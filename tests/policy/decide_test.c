@@ -39,7 +39,7 @@ TEST(clear_text_after_a_failure_needs_a_permitting_level_a_failed_handshake_and_
         struct tls_rule rule = rule_of(levels[i]);
 
         for (int code = E_NONE; code < E_COUNT; code++) {
-            bool handshake = code == E_TLS_HANDSHAKE || code == E_TLS_TRUNCATED;
+            bool handshake = code == E_TLS_HANDSHAKE;
             bool permitting = levels[i] == TLS_LEVEL_OFF || levels[i] == TLS_LEVEL_MAY;
 
             CHECK_ID("PD-32", decide_clear_retry(&rule, (enum error_code)code, MINUTES(5)) == (handshake && permitting));

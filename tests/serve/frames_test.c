@@ -245,3 +245,20 @@ TEST(more_recipients_than_allowed_are_refused)
     fresh();
     free(many);
 }
+
+TEST(a_recipient_without_address_or_destination_is_refused)
+{
+    const struct queue_recipient nobody[] = { { 0, "", "example.org" } }, nowhere[] = { { 0, "a@example.org", "" } };
+    struct frame_accept accept = { 1, an_envelope(), SLICE("") }, got;
+
+    accept.envelope.count = 1;
+    accept.envelope.recipients = nobody;
+    fresh();
+    frame_put_accept(&frame, &accept);
+    CHECK(!frame_get_accept(buf_slice(&frame), &arena, &got));
+    accept.envelope.recipients = nowhere;
+    fresh();
+    frame_put_accept(&frame, &accept);
+    CHECK(!frame_get_accept(buf_slice(&frame), &arena, &got));
+    fresh();
+}

@@ -86,7 +86,8 @@ static void tell(void *arg, const char *text)
 static struct config *configuration(void)
 {
     static const char text[] = "hostname = \"mx.example.org\"\nlisten \"127.0.0.1:25\" { role = \"mx\" }\n"
-        "domain \"example.org\" { route = \"maildir /srv/mail\" }\nlimits { hops = 10 }\n";
+        "domain \"example.org\" { route = \"maildir /srv/mail\" }\n"
+        "domain \"mail.example.org\" { route = \"maildir /srv/mail/%u\" }\nlimits { hops = 10 }\n";
     char file[] = "/tmp/postern-reception-XXXXXX";
     int fd = mkstemp(file);
     struct config *c;
@@ -291,5 +292,40 @@ TEST(a_message_that_goes_in_circles_is_refused_and_dropped)
     strcat(text, "C: \nC: .\nS=554\nC: QUIT\nS=221\n");
     play(ROLE_MX, STRANGER, STORE_KEEPS, text);
     CHECK_ID("SMTP-128", store.accepts == 0);
+    play_done();
+}
+
+/* SMTP-064: what does not fit is refused, each time, and nothing of it is kept. */
+TEST(recipients_that_do_not_fit_are_refused_and_not_kept)
+{
+    auto_buf struct buf text = { 0 };
+    char local[301];
+
+    memset(local, 'x', sizeof local - 1);
+    local[250] = '\0';
+    buf_init(&text, 4 * 1024 * 1024);
+    buf_add(&text, SLICE(GREETING "C: MAIL FROM:<s@example.com>\n" "S=250\n"));
+    for (int i = 0; i < 1100; i++)
+        buf_text(&text, "C: RCPT TO:<%d%.240s@example.net>\nS=550\n", i, local);      /* cost nothing */
+    for (int i = 0; i < 1000; i++)
+        buf_text(&text, "C: RCPT TO:<%d%.240s@example.org>\nS=250\n", i, local);
+    for (int i = 0; i < 5; i++)
+        buf_text(&text, "C: RCPT TO:<more%d@example.org>\nS=452\n", i);
+    buf_add(&text, SLICE("C: DATA\nS=354\nC: \nC: .\nS=250\nC: QUIT\nS=221\n"));
+    buf_byte(&text, '\0');
+    play(ROLE_MX, STRANGER, STORE_KEEPS, buf_slice(&text).at);
+    CHECK_EQUAL(store.accepts, 1);
+    CHECK_ID("SMTP-064", store.accepted.envelope.count == 1000);
+    for (size_t i = 0; i < 1000; i++)
+        CHECK(strlen(store.accepted.envelope.recipients[i].address) > 240);
+    play_done();
+}
+
+TEST(a_name_that_no_file_can_have_is_refused_at_once)
+{
+    play(ROLE_MX, STRANGER, STORE_KEEPS, GREETING
+         "C: MAIL FROM:<s@example.com>\n" "S=250\n" "C: RCPT TO:<a/b@example.com>\n" "S=550\n"
+         "C: RCPT TO:<../x@mail.example.org>\n" "S=501\n" "C: RCPT TO:<a/b@mail.example.org>\n" "S: 550 5.1.3 There can be no mailbox of this name\n"
+         "C: RCPT TO:<fine@mail.example.org>\n" "S=250\n" "C: QUIT\n" "S=221\n");
     play_done();
 }
