@@ -37,6 +37,15 @@ class Tree:
                 return {pid: about[pid] for pid in mine}
             mine |= more
 
+    @staticmethod
+    def title(pid, name):
+        """What a process of ours calls itself ("postern: inbound.0"), for others the name of the program."""
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0")
+        except OSError:
+            return name
+        return words.split(": ", 1)[1] if words.startswith("postern: ") else name
+
     def cpu(self):
         return sum(seconds for _, seconds in self.stats().values())
 
@@ -50,7 +59,7 @@ class Tree:
                 continue
             values = {line.split(":")[0]: int(line.split()[1]) for line in lines[1:]}
             if "Rss" in values:
-                found[pid] = (name, values["Rss"], values["Pss"])
+                found[pid] = (self.title(pid, name), values["Rss"], values["Pss"])
         return found
 
 

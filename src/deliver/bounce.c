@@ -26,6 +26,21 @@ static size_t list_recipients(enum dsn_action action, const struct outcome *all,
     return used;
 }
 
+/* What did not fit is written again with less: without the header, without the
+ * remote's words (our own sentence has their gist), then with fewer recipients. */
+static bool shorten(struct dsn *d, struct dsn_recipient *recipients)
+{
+    if (!slice_empty(d->original_header)) {
+        d->original_header = slice("", 0);
+    } else if (recipients[0].remote_words) {
+        for (size_t i = 0; i < d->count; i++)
+            recipients[i].remote_words = recipients[i].remote_host = NULL;
+    } else {
+        d->count /= 2;
+    }
+    return d->count > 0;
+}
+
 static bool drop(struct bounce *b)
 {
     buf_done(&b->body);
@@ -67,16 +82,13 @@ bool bounce_make(const struct bounce_settings *s, enum dsn_action action, const 
         return false;
     buf_init(&out->body, BOUNCE_BODY_MAX);
     dsn_write(&dsn, &out->body);
-    while (out->body.failed && dsn.count > 0) {     /* without the header, and then with fewer and fewer recipients */
+    while (out->body.failed && shorten(&dsn, recipients)) {
         buf_clear(&out->body);
-        if (slice_empty(dsn.original_header))
-            dsn.count /= 2;
-        dsn.original_header = slice("", 0);
-        if (dsn.count > 0)
-            dsn_write(&dsn, &out->body);
+        dsn_write(&dsn, &out->body);
     }
-    if (dsn.count == 0)
+    if (out->body.failed)
         return drop(out);
+    out->named = dsn.count;
     for (size_t i = 0; i < buf_len(&out->body) && !out->envelope.eight_bit; i++)
         out->envelope.eight_bit = (unsigned char)buf_slice(&out->body).at[i] > 127;
     out->recipient = (struct queue_recipient){

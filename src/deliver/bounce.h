@@ -18,6 +18,7 @@ struct bounce {
     struct envelope envelope;           /* memory from the arena given */
     struct queue_recipient recipient;
     struct buf body;                    /* buf_done when finished */
+    size_t named;                       /* how many of those concerned it tells of, from the first: not all may fit */
 };
 
 enum { BOUNCE_BODY_MAX = 96 * 1024 };

@@ -159,15 +159,17 @@ static void log_notice(const struct delivery *delivery, const struct bounce *b, 
     log_end(&l);
 }
 
-/* A failure that cannot be told to anybody is not final. */
-static void keep_failed(struct settlement *settlements, size_t count, time_ms wall)
+/* A failure that is not told to anybody is not final: those that the bounce does
+ * not name stay, and fail again with a bounce of their own. */
+static void keep_untold(struct settlement *settlements, size_t count, size_t told, time_ms due)
 {
-    log_say(LOG_LEVEL_ERROR, "bounce.impossible", NULL, "the bounce does not fit; the delivery is tried again");
+    size_t failed = 0;
+
     for (size_t i = 0; i < count; i++) {
-        if (settlements[i].state != SETTLE_FAILED)
+        if (settlements[i].state != SETTLE_FAILED || failed++ < told)
             continue;
         settlements[i].state = SETTLE_DEFERRED;
-        settlements[i].due = wall + MINUTES(5);
+        settlements[i].due = due;
     }
 }
 
@@ -189,9 +191,12 @@ static void settle(struct deliverer *d, struct delivery *delivery, struct outcom
         consequence = (struct consequence){ &bounce.envelope, buf_slice(&bounce.body) };
         s.consequence = &consequence;
         s.delay_told = failed == 0;
+        if (failed)
+            keep_untold(settlements, e->count, bounce.named, wall + SECONDS(1));
         log_notice(delivery, &bounce, failed > 0);
     } else if (failed && e->sender[0] != '\0') {
-        keep_failed(settlements, e->count, wall);
+        log_say(LOG_LEVEL_ERROR, "bounce.impossible", NULL, "the bounce does not fit; the delivery is tried again");
+        keep_untold(settlements, e->count, 0, wall + MINUTES(5));
     } else if (failed) {
         char id[MESSAGE_ID_TEXT];
 
@@ -369,6 +374,20 @@ static void feed_hungry(struct deliverer *d)
     }
 }
 
+/* All places are taken, some perhaps by couriers that only keep a connection
+ * warm: one of those is woken, sees that somebody is hungry, and ends. */
+static void wake_an_idle_one(struct deliverer *d)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct destination *dest = d->buckets[i]; dest; dest = dest->next) {
+            if (dest->local || gate_is_empty(&dest->work))
+                continue;
+            gate_open_one(&dest->work);
+            return;
+        }
+    }
+}
+
 void deliverer_take(struct deliverer *d, struct delivery *delivery)
 {
     struct destination *dest;
@@ -392,6 +411,8 @@ void deliverer_take(struct deliverer *d, struct delivery *delivery)
     *d->last_hungry = dest;
     d->last_hungry = &dest->next_hungry;
     feed_hungry(d);
+    if (d->hungry)
+        wake_an_idle_one(d);
 }
 
 void deliverer_end_rests(struct deliverer *d)

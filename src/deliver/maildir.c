@@ -76,7 +76,7 @@ static bool prepare(const struct maildir_file *f, struct paths *p, struct error 
     }
     snprintf(name, sizeof name, "%lld.%s_%u.%s", (long long)(f->arrived / 1000), message_id_text(f->id, id), f->recipient,
              f->hostname);
-    if (snprintf(p->tmp, sizeof p->tmp, "%s/tmp/%s", f->directory, name) >= PATH_MAX ||
+    if (snprintf(p->tmp, sizeof p->tmp, "%s/tmp/%s.%d", f->directory, name, (int)getpid()) >= PATH_MAX ||
         snprintf(p->new, sizeof p->new, "%s/new/%s", f->directory, name) >= PATH_MAX ||
         snprintf(p->new_directory, sizeof p->new_directory, "%s/new", f->directory) >= PATH_MAX)
         return fail(why, E_MALFORMED, "the path of the maildir is too long");

@@ -75,6 +75,14 @@ static size_t listener_addresses(cfg_t *section, struct address out[2])
     return 0;
 }
 
+static bool is_listening(const struct config *c, const struct listener_config *all, const struct address *a)
+{
+    for (size_t i = 0; i < c->listener_count; i++)
+        if (all[i].address.port == a->port && address_same_ip(&all[i].address, a))
+            return true;
+    return false;
+}
+
 static void build_listeners(struct building *b)
 {
     unsigned sections = cfg_size(b->cfg, "listen");
@@ -85,8 +93,11 @@ static void build_listeners(struct building *b)
         struct address addresses[2];
         size_t count = listener_addresses(section, addresses);
 
-        for (size_t n = 0; n < count; n++)
+        for (size_t n = 0; n < count; n++) {
+            if (is_listening(b->config, all, &addresses[n]))
+                section_problem(section, "listen \"%s\": another listener has this address and port", cfg_title(section));
             build_listener(b, section, addresses[n], &all[b->config->listener_count++]);
+        }
     }
     b->config->listeners = all;
     if (sections == 0)

@@ -18,6 +18,7 @@ enum frame_type {
     FRAME_RETIRE,           /* a newer generation is here: the same, but sessions may take their time */
     /* everybody → master */
     FRAME_READY,
+    FRAME_UNLINKED,         /* the line to the store broke, and no new one came */
 
     /* inbound → store */
     FRAME_BODY = 10,        /* struct frame_body: more of a message */
@@ -30,6 +31,7 @@ enum frame_type {
     FRAME_HELLO = 20,       /* struct frame_hello for each lease still held, then one with id 0 */
     FRAME_SETTLE,           /* struct settle */
     FRAME_READ,             /* struct frame_read */
+    FRAME_NO_MORE,          /* no body: draining, lease nothing more to me */
     /* store → outbound */
     FRAME_LEASE,            /* struct lease */
     FRAME_SETTLED,          /* struct frame_answer: ticket is the lease */

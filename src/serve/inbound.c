@@ -202,8 +202,11 @@ static void cut(void *owner)
 static void stop_listening(struct inbound *in)
 {
     for (size_t i = 0; i < in->start->config->listener_count; i++) {
+        if (!in->ports[i].listener)
+            continue;
         listener_free(in->ports[i].listener);
         in->ports[i].listener = NULL;
+        close(in->start->fds[i]);       /* our copy: nobody is to connect and wait for us */
     }
 }
 

@@ -66,6 +66,9 @@ static struct {
 
 static const char *const role_names[] = { "store", "inbound", "outbound" };
 
+static struct child *the_store(void);
+static void link_children(struct child *worker, struct child *store);
+
 /* --- the line to a child ---------------------------------------------------------- */
 
 static void announce_when_ready(void)
@@ -99,11 +102,20 @@ static bool child_frame(void *owner, uint8_t type, struct slice body, int fd)
 
     if (fd >= 0)
         close(fd);
-    if (fd >= 0 || type != FRAME_READY || body.len)
+    if (fd >= 0 || body.len)
         return false;
-    c->ready = true;
-    announce_when_ready();
-    return true;
+    switch (type) {
+    case FRAME_READY:
+        c->ready = true;
+        announce_when_ready();
+        return true;
+    case FRAME_UNLINKED:
+        if (c->role != LINK_STORE && the_store())
+            link_children(c, the_store());
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* Its death follows, or comes by our hand. */
@@ -175,9 +187,11 @@ static void link_new(struct child *c)
             link_children(c, store);
         return;
     }
-    for (struct child *worker = master.children; worker; worker = worker->next)
-        if (worker->role != LINK_STORE)
-            link_children(worker, c);
+    /* Those of an older generation first: what they still work on must be known before others get it. */
+    for (int retired = 1; retired >= 0; retired--)
+        for (struct child *worker = master.children; worker; worker = worker->next)
+            if (worker->role != LINK_STORE && retired == (worker->seat == NULL))
+                link_children(worker, c);
 }
 
 /* --- starting --------------------------------------------------------------------------- */
@@ -284,10 +298,22 @@ static void start_child(struct seat *seat)
     link_new(c);
 }
 
+/* During a stop only the store is still replaced: what the workers finish must be recorded. */
+static bool is_needed(const struct seat *seat)
+{
+    bool workers = false;
+
+    if (!master.stop)
+        return true;
+    for (struct child *c = master.children; c; c = c->next)
+        workers |= c->role != LINK_STORE;
+    return seat->role == LINK_STORE && workers && !master.failed && !master.draining_store;
+}
+
 static void fill_seats(void)
 {
-    for (size_t i = 0; i < master.seat_count && !master.stop; i++)
-        if (!master.seats[i].child && master.seats[i].start_at <= loop_now())
+    for (size_t i = 0; i < master.seat_count; i++)
+        if (!master.seats[i].child && master.seats[i].start_at <= loop_now() && is_needed(&master.seats[i]))
             start_child(&master.seats[i]);
 }
 

@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { READ_PATIENCE_MS = 60000, BUCKETS = 1024 };
+enum { READ_PATIENCE_MS = 60000, DRAIN_GRACE_MS = 20000, BUCKETS = 1024 };
 
 /* A delivery, as this process keeps it from lease to settled. */
 struct job {
@@ -39,6 +39,7 @@ struct outbound {
     struct dial_settings dial;
     struct job *jobs;
     struct job *by_lease[BUCKETS];
+    struct timer *cut;
     bool draining;
 };
 
@@ -307,6 +308,8 @@ static void say_hello(struct outbound *o)
     buf_clear(&frame);
     frame_put_hello(&frame, &end);
     channel_send(o->store, FRAME_HELLO, buf_slice(&frame));
+    if (o->draining)
+        channel_send(o->store, FRAME_NO_MORE, slice("", 0));
 }
 
 static void linked(void *self, const struct frame_link *link, int fd)
@@ -321,13 +324,29 @@ static void linked(void *self, const struct frame_link *link, int fd)
     say_hello(o);
 }
 
+/* Hosts that take their time cannot hold up a shutdown; their mail stays queued. */
+static void drain_over(void *owner)
+{
+    struct outbound *o = owner;
+
+    log_say(LOG_LEVEL_WARNING, "drain.over", NULL, "%u deliveries did not end in time and will be tried again",
+            deliverer_busy(o->deliverer));
+    _exit(WORKER_DONE);
+}
+
 static void drain(void *self, bool hurry)
 {
     struct outbound *o = self;
 
+    if (hurry && !o->cut) {
+        o->cut = timer_new(drain_over, o);
+        timer_set(o->cut, loop_now() + DRAIN_GRACE_MS);
+    }
     if (o->draining)
         return;
     o->draining = true;
+    if (o->store)
+        channel_send(o->store, FRAME_NO_MORE, slice("", 0));
     deliverer_drain(o->deliverer);
     finish_if_drained(o);
 }
@@ -385,6 +404,7 @@ int outbound_run(const struct outbound_start *start)
     worker_begin(start->control_fd, &orders, &o);
     worker_ready();
     loop_run();
+    timer_free(o.cut);
     deliverer_free(o.deliverer);
     resolver_free(o.resolver);
     ourselves_free(o.ourselves);

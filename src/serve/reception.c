@@ -248,7 +248,7 @@ static void on_rcpt(void *self, const struct smtp_session *s, const struct mailb
         return;
     }
     address = bare_postmaster ? r->config->postmaster : mailbox_text(to, &r->arena).at;
-    if (fits_maildir(rule, address, a))
+    if (r->arena.failed || fits_maildir(rule, address, a))
         add_recipient(r, rule, address, domain, a);
 }
 
@@ -330,7 +330,8 @@ static bool await_answer(struct reception *r)
     return r->answered;
 }
 
-static void submit(struct reception *r, const struct smtp_session *s)
+/* False: it was not sent, and an answer of our own is there. */
+static bool submit(struct reception *r, const struct smtp_session *s)
 {
     auto_buf struct buf frame = { 0 };
     struct post *p = r->post;
@@ -349,10 +350,12 @@ static void submit(struct reception *r, const struct smtp_session *s)
     p->waiting = r;
     if (frame.failed)
         give_answer(r, &(struct frame_answer){ .why = { .code = E_LIMIT, .text = "the envelope is too large" } });
-    else if (channel_wait_room(p->store, clock_now() + ANSWER_PATIENCE_MS) && !r->answered)
-        channel_send(p->store, FRAME_ACCEPT, buf_slice(&frame));
-    else if (!r->answered)
+    else if (!channel_wait_room(p->store, clock_now() + ANSWER_PATIENCE_MS) && !r->answered)
         give_answer(r, &(struct frame_answer){ .why = { .code = E_STORAGE, .text = "the queue is too slow" } });
+    if (r->answered)        /* by us, or by the loss of the store while we waited */
+        return false;
+    channel_send(p->store, FRAME_ACCEPT, buf_slice(&frame));
+    return true;
 }
 
 static void log_accepted(const struct reception *r, const struct smtp_session *s)
@@ -406,6 +409,7 @@ static void on_end(void *self, const struct smtp_session *s, struct smtp_answer 
 {
     struct reception *r = self;
     struct post *p = r->post;
+    bool sent;
 
     if (r->header.received > r->config->hops) {
         smtp_answer_set(a, 554, "5.4.6", "This message has been through %u servers: it is going in circles",
@@ -419,13 +423,16 @@ static void on_end(void *self, const struct smtp_session *s, struct smtp_answer 
         on_reset(r);
         return;
     }
-    submit(r, s);
+    sent = submit(r, s);
     if (await_answer(r))
         answer_with(r, s, a);
     else
         smtp_answer_set(a, 451, "4.3.0", "The queue does not answer, try again later");
     stop_waiting(r);
-    forget(r);
+    if (sent)
+        forget(r);
+    else
+        on_reset(r);
 }
 
 static void on_reset(void *self)

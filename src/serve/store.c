@@ -31,8 +31,9 @@ struct peer {
     struct arriving *arriving;
     bool said_hello;
     time_ms linked;
-    uint64_t leases[WINDOW];
-    unsigned lease_count;
+    bool draining;              /* gets no more */
+    uint64_t *leases;
+    size_t lease_count, lease_room;
 };
 
 struct store {
@@ -42,7 +43,7 @@ struct store {
     struct soon commit;
     struct timer *due, *tick;
     unsigned ticks;
-    bool committing, draining;
+    bool committing, draining, ended;
 };
 
 static void dispatch(struct store *s);
@@ -80,7 +81,7 @@ static void applied(void *arg)
 static void commit(void *owner)
 {
     struct store *s = owner;
-    struct group *group = s->committing ? NULL : queue_group(s->queue);
+    struct group *group = s->committing || s->ended ? NULL : queue_group(s->queue);
     struct work *w;
 
     if (!group)
@@ -108,6 +109,7 @@ static void peer_forget(struct peer *p)
     while (*at != p)
         at = &(*at)->next;
     *at = p->next;
+    free(p->leases);
     free(p);
 }
 
@@ -125,7 +127,7 @@ static void peer_gone(void *owner, const struct error *why)
         arriving_free(a);
     }
     /* What it was delivering is due again at once: at least once is promised. */
-    for (unsigned i = 0; i < p->lease_count; i++)
+    for (size_t i = 0; i < p->lease_count; i++)
         queue_revoke(s->queue, p->leases[i], clock_wall());
     p->lease_count = 0;
     peer_forget(p);
@@ -255,9 +257,19 @@ static bool take_accept(struct peer *p, struct slice body)
 
 /* --- outbound: leases go out, settlements come back --------------------------------- */
 
+/* More than WINDOW after a restart: what waited to be settled is held as well. */
+static void add_lease(struct peer *p, uint64_t lease)
+{
+    if (p->lease_count == p->lease_room) {
+        p->lease_room = p->lease_room ? 2 * p->lease_room : 64;
+        p->leases = memory_grow(p->leases, p->lease_room, sizeof *p->leases);
+    }
+    p->leases[p->lease_count++] = lease;
+}
+
 static bool forget_lease(struct peer *p, uint64_t lease)
 {
-    for (unsigned i = 0; i < p->lease_count; i++) {
+    for (size_t i = 0; i < p->lease_count; i++) {
         if (p->leases[i] == lease) {
             p->leases[i] = p->leases[--p->lease_count];
             return true;
@@ -268,7 +280,7 @@ static bool forget_lease(struct peer *p, uint64_t lease)
 
 static bool has_lease(const struct peer *p, uint64_t lease)
 {
-    for (unsigned i = 0; i < p->lease_count; i++)
+    for (size_t i = 0; i < p->lease_count; i++)
         if (p->leases[i] == lease)
             return true;
     return false;
@@ -323,11 +335,9 @@ static bool take_hello(struct peer *p, struct slice body)
         dispatch(p->store);
         return true;
     }
-    if (p->lease_count == WINDOW)
-        return false;
     resumed.old_lease = f.lease;
     if (queue_resume(p->store->queue, f.id, f.destination, p->link.slot, &resumed.lease))
-        p->leases[p->lease_count++] = resumed.lease;
+        add_lease(p, resumed.lease);
     else
         resumed.lease = 0;
     buf_init(&frame, 64);
@@ -343,7 +353,7 @@ static void send_lease(struct peer *p, const struct lease *lease)
     buf_init(&frame, CHANNEL_FRAME_MAX);
     frame_put_lease(&frame, lease);
     assert(!frame.failed);      /* bounded by FRAME_RECIPIENTS_MAX and LEASE_BODY_MAX */
-    p->leases[p->lease_count++] = lease->number;
+    add_lease(p, lease->number);
     channel_send(p->channel, FRAME_LEASE, buf_slice(&frame));
 }
 
@@ -377,7 +387,7 @@ static struct peer *deliverer_of(const struct store *s, unsigned slot)
     struct peer *best = NULL;
 
     for (struct peer *p = s->peers; p; p = p->next)
-        if (p->channel && p->said_hello && p->link.role == LINK_OUTBOUND && p->link.slot == slot &&
+        if (p->channel && p->said_hello && !p->draining && p->link.role == LINK_OUTBOUND && p->link.slot == slot &&
             (!best || p->link.generation > best->link.generation))
             best = p;
     return best;
@@ -426,6 +436,7 @@ static bool peer_frame(void *owner, uint8_t type, struct slice body, int fd)
     case FRAME_HELLO: return take_hello(p, body);
     case FRAME_SETTLE: return take_settle(p, body);
     case FRAME_READ: return take_read(p, body);
+    case FRAME_NO_MORE: p->draining = true; return slice_empty(body);
     default: return false;
     }
 }
@@ -525,6 +536,9 @@ int store_run(const struct config *config, time_ms lock_patience, int control_fd
     worker_ready();
     tick(&s);
     loop_run();
+    s.ended = true;
+    while (s.committing)        /* a group of housekeeping may be under way */
+        loop_turn(true);
     control_free(s.control);
     timer_free(s.due);
     timer_free(s.tick);

@@ -10,12 +10,20 @@ static struct {
     const struct worker_orders *orders;
     void *self;
     struct timer *patience;
+    time_ms unlinked;
 } worker;
 
-enum { LINK_PATIENCE_MS = 10000 };
+enum { LINK_WAIT_MS = 2000, LINK_PATIENCE_MS = 10000 };
 
 static void without_store(void *owner)
 {
+    time_ms now = loop_now();
+
+    if (now < worker.unlinked + LINK_PATIENCE_MS) {     /* a store may well be there: ask for a line to it */
+        channel_send(worker.control, FRAME_UNLINKED, slice("", 0));
+        timer_set(worker.patience, worker.unlinked + LINK_PATIENCE_MS);
+        return;
+    }
     log_say(LOG_LEVEL_ERROR, "store.missing", NULL, "there was no store for %d seconds; leaving to be replaced",
             LINK_PATIENCE_MS / 1000);
     _exit(EXIT_FAILURE);
@@ -27,7 +35,8 @@ void worker_link_lost(void)
         return;
     if (!worker.patience)
         worker.patience = timer_new(without_store, NULL);
-    timer_set(worker.patience, loop_now() + LINK_PATIENCE_MS);
+    worker.unlinked = loop_now();
+    timer_set(worker.patience, worker.unlinked + LINK_WAIT_MS);
 }
 
 void worker_link_made(void)

@@ -20,8 +20,8 @@ void worker_begin(int control_fd, const struct worker_orders *orders, void *self
 void worker_ready(void);
 
 /* The line to the store: lost, and there again. A new store brings a new line
- * within moments; a worker that stays without one is of no use, and ends so
- * that its successor gets one. */
+ * within moments; after two seconds the worker asks the master for one, and one
+ * that stays without is of no use, and ends so that its successor gets one. */
 void worker_link_lost(void);
 void worker_link_made(void);
 

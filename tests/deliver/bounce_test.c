@@ -32,6 +32,7 @@ TEST(a_bounce_goes_back_to_the_sender_about_what_failed_only)
 
     CHECK(bounce_make(&s, DSN_FAILED, &original, outcomes, 3, SLICE("Subject: hello\r\n\r\n"), 0, 1700000100000, &arena, &b));
     CHECK_ID("SMTP-154", b.envelope.sender[0] == '\0');
+    CHECK_EQUAL(b.named, 1);
     CHECK_TEXT(b.recipient.address, "sender@example.com");
     CHECK_TEXT(b.recipient.destination, "smtp inner:24 off");
     CHECK(b.envelope.id != 0 && b.envelope.id != original.id);
@@ -81,6 +82,7 @@ TEST(thousands_of_failures_still_make_a_bounce_of_bounded_size)
         many[i] = outcomes[1];
     CHECK(bounce_make(&s, DSN_FAILED, &original, many, 1000, SLICE("Subject: x\r\n\r\n"), 0, 1700000000000, &arena, &b));
     CHECK(!b.body.failed && buf_len(&b.body) <= BOUNCE_BODY_MAX && buf_len(&b.body) > 1000);
+    CHECK(b.named >= 100 && b.named < 1000);    /* the caller keeps the others for a bounce of their own */
     buf_done(&b.body);
     domain_table_free(routing.table);
     arena_done(&arena);

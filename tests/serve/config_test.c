@@ -111,6 +111,7 @@ TEST(mistakes_are_named_with_line_and_remedy)
         { HOST "listen \"127.0.0.1\" { role = \"mx\" }\n", ":2:", "192.0.2.1:25" },
         { HOST "listen \"127.0.0.1:99999\" { role = \"mx\" }\n", ":2:", "listen" },
         { HOST, "", "nothing to listen on" },
+        { HOST LISTEN "listen \"*:2525\" { role = \"mx\" }\nlisten \":2525\" { role = \"mx\" }\n", ":4:", "another listener" },
         { HOST LISTEN "colour = \"red\"\n", ":3:", "colour" },
         { HOST LISTEN "retry { first = 0 }\n", ":3:", "must be from 1 to 86400" },
         { HOST LISTEN "retry { first = 600 most = 60 }\n", ":3:", "must not be less" },
