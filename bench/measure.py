@@ -100,6 +100,13 @@ def children_cpu():
     return usage.ru_utime + usage.ru_stime
 
 
+def machine_cpu():
+    """Seconds: what all processors did for anybody, and what they could have done."""
+    fields = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / TICKS, sum(fields) / TICKS
+
+
 def sync_latency(folder, times=200):
     """Milliseconds for 4 KiB appended and synced: median and the 90th of a hundred."""
     path, took = Path(folder) / "sync-latency", []

@@ -8,7 +8,7 @@
 
 #include <assert.h>
 
-enum { READ_PATIENCE_MS = 60000, DRAIN_GRACE_MS = 20000, BUCKETS = 1024 };
+enum { READ_PATIENCE_MS = 60000, DRAIN_GRACE_MS = 15000, BUCKETS = 1024 };
 
 /* A delivery, as this process keeps it from lease to settled. */
 struct job {

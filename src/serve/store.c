@@ -235,6 +235,7 @@ static bool take_drop(struct peer *p, struct slice body)
 static bool take_accept(struct peer *p, struct slice body)
 {
     auto_arena struct arena arena = { 0 };
+    struct store *s = p->store;     /* a refused message is answered at once, and the peer may go with it */
     struct frame_accept f;
     struct request *r;
     struct arriving *a;
@@ -247,11 +248,11 @@ static bool take_accept(struct peer *p, struct slice body)
     r = request_new(p, FRAME_ACCEPTED, f.ticket);
     remove_arriving(p, a);
     if (a->incoming)
-        queue_accept(p->store->queue, a->incoming, &f.envelope, answered, r);
+        queue_accept(s->queue, a->incoming, &f.envelope, answered, r);
     else
         answered(r, false, &a->why);
     free(a);
-    soon_add(&p->store->commit);
+    soon_add(&s->commit);
     return true;
 }
 

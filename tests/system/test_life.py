@@ -247,7 +247,7 @@ def test_it_runs_without_root(new_postern):
     postern = new_postern()
     postern.certificates = {}
     postern.account = ""
-    postern.start(user=ACCOUNT)
+    postern.start(copied=True, user=ACCOUNT)
     with Dialogue(postern.port) as client:
         client.hello()
         client.starttls()

@@ -255,6 +255,7 @@ class OpenSmtpd(Peer):
             need_account(account)
         for needed in ("/usr/libexec/opensmtpd", "/usr/lib/x86_64-linux-gnu/opensmtpd"):
             if (unpacked / needed[1:]).exists() and not Path(needed).exists():
+                Path(needed).unlink(missing_ok=True)        # a link of a former checkout
                 Path(needed).symlink_to(unpacked / needed[1:])
         for folder in ("/var/lib/opensmtpd/empty", "/var/spool/smtpd"):
             Path(folder).mkdir(parents=True, exist_ok=True)
