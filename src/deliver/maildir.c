@@ -12,7 +12,8 @@
 
 static bool safe_part(struct slice part)
 {
-    return part.len > 0 && part.len <= NAME_MAX && part.at[0] != '.' && slice_find(part, '/') == part.len && slice_find(part, '\0') == part.len;
+    return part.len > 0 && part.len <= NAME_MAX && part.at[0] != '.' && slice_find(part, '/') == part.len &&
+           slice_find(part, '\0') == part.len;
 }
 
 bool maildir_path(const char *pattern, const char *address, struct arena *arena, const char **path, struct error *why)

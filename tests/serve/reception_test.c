@@ -325,7 +325,8 @@ TEST(a_name_that_no_file_can_have_is_refused_at_once)
 {
     play(ROLE_MX, STRANGER, STORE_KEEPS, GREETING
          "C: MAIL FROM:<s@example.com>\n" "S=250\n" "C: RCPT TO:<a/b@example.com>\n" "S=550\n"
-         "C: RCPT TO:<../x@mail.example.org>\n" "S=501\n" "C: RCPT TO:<a/b@mail.example.org>\n" "S: 550 5.1.3 There can be no mailbox of this name\n"
+         "C: RCPT TO:<../x@mail.example.org>\n" "S=501\n"
+         "C: RCPT TO:<a/b@mail.example.org>\n" "S: 550 5.1.3 There can be no mailbox of this name\n"
          "C: RCPT TO:<fine@mail.example.org>\n" "S=250\n" "C: QUIT\n" "S=221\n");
     play_done();
 }
