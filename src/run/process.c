@@ -160,8 +160,6 @@ static void reset_signals(void)
 
 /* --- the title ---------------------------------------------------------- */
 
-extern char **environ;
-
 static struct {
     char *at;           /* where the kernel reads the arguments for ps */
     size_t size;
