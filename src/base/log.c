@@ -26,6 +26,11 @@ void log_setup(struct log_settings settings)
         openlog("postern", LOG_PID | LOG_NDELAY, LOG_MAIL);
 }
 
+bool log_wants(enum log_level level)
+{
+    return level >= current.least;
+}
+
 void log_close(void)
 {
     closelog();

@@ -28,6 +28,9 @@ struct log_settings {
 /* Until this is called: INFO and above, logfmt, stderr. */
 void log_setup(struct log_settings settings);
 
+/* Would an event of this level be written? */
+bool log_wants(enum log_level level);
+
 /* Before descriptors are closed behind the log's back (a forked child);
  * log_setup opens it again. */
 void log_close(void);

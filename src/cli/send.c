@@ -24,6 +24,7 @@ struct job {
     size_t count;
     struct tls_rule rule;
     bool implicit;
+    bool shown;
     struct transcript transcript;
     /* what it needs */
     char *host;
@@ -65,7 +66,7 @@ static int parse_arguments(struct job *j, int argc, char **argv)
         case FROM: j->sender = optarg; break;
         case HELO: j->helo = optarg; break;
         case CA_FILE: j->ca_file = optarg; break;
-        case 'v': j->transcript.shown = true; break;
+        case 'v': j->shown = true; break;
         case TLS:
             if (!parse_level(j, optarg))
                 return cli_usage("send", "--tls %s: must be off, may, encrypt, verify or implicit", optarg);
@@ -208,7 +209,8 @@ static bool judge(void *arg, const struct tls_facts *facts, struct error *why)
 {
     struct job *j = arg;
 
-    transcript_tls(&j->transcript, facts);
+    if (j->shown)
+        transcript_print_tls(facts);
     return decide_facts(&j->rule, facts, why);
 }
 
@@ -286,7 +288,9 @@ static void run(void *arg)
     struct conn *conn = dial(j->addresses, j->address_count, &dialling, &used, &why);
 
     if (conn) {
-        conn_listen_in(conn, transcript_hear, &j->transcript);
+        j->transcript.line = transcript_print;
+        if (j->shown)
+            conn_listen_in(conn, transcript_hear, &j->transcript);
         smtp_client_init(&s, conn, j->helo, &smtp_client_times);
         if (open_session(j, &s, &why)) {
             why.code = E_NONE;      /* a refused STARTTLS that may be passed over */

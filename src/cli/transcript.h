@@ -1,23 +1,11 @@
-/* cli/transcript.h - an SMTP dialogue as it happens, for people.
- *
- * Lines with "C: " and "S: " before them, escaped; the message itself shows
- * only as its size, and the handshake as its facts. */
+/* cli/transcript.h - an SMTP dialogue on the terminal, escaped, with the facts
+ * of TLS where they arise. */
 #ifndef CLI_TRANSCRIPT_H
 #define CLI_TRANSCRIPT_H
 
-#include "net/conn.h"
+#include "smtp/transcript.h"
 
-struct transcript {
-    bool shown;             /* false: nothing is printed */
-    bool in_message;        /* between 354 and the reply to the final dot */
-    size_t message_bytes;
-    struct half_line {
-        char text[1024];
-        size_t len;
-    } halves[2];            /* what was written or read without its end yet; cut where it is longer */
-};
-
-void transcript_hear(void *transcript, bool sent, struct slice bytes);     /* a conn_listener */
-void transcript_tls(struct transcript *t, const struct tls_facts *facts);
+void transcript_print(void *unused, bool sent, struct slice line);     /* "C: line", "S: line" */
+void transcript_print_tls(const struct tls_facts *facts);
 
 #endif

@@ -1,5 +1,7 @@
 #include "deliver/session.h"
 
+#include "base/log.h"
+
 #include <assert.h>
 #include <stdio.h>
 
@@ -23,6 +25,25 @@ static struct tls_want wanted(const struct session_settings *settings, const str
     };
 }
 
+static void log_line(void *arg, bool sent, struct slice line)
+{
+    const struct session *s = arg;
+    struct log_line l = log_begin(LOG_LEVEL_DEBUG, sent ? "smtp.sent" : "smtp.heard");
+
+    log_text(&l, "relay", s->shown);
+    log_text(&l, "tls", session_tls(s) ? tls_version_name(session_tls(s)->version) : "none");
+    log_slice(&l, "line", line);
+    log_end(&l);
+}
+
+static void overhear(struct session *s)
+{
+    if (!log_wants(LOG_LEVEL_DEBUG))
+        return;
+    s->transcript = (struct transcript){ .line = log_line, .arg = s };
+    conn_listen_in(s->smtp.conn, transcript_hear, &s->transcript);
+}
+
 static bool connect_to(const struct session_settings *settings, const struct address *addresses, size_t count,
                        const char *host, struct session *s, size_t *used, struct error *why)
 {
@@ -35,6 +56,7 @@ static bool connect_to(const struct session_settings *settings, const struct add
              addresses[*used].port);
     smtp_client_init(&s->smtp, conn, settings->hostname, settings->times);
     s->opened = clock_now();
+    overhear(s);
     return true;
 }
 

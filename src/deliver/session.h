@@ -10,6 +10,7 @@
 #include "net/socket.h"
 #include "policy/decide.h"
 #include "smtp/client.h"
+#include "smtp/transcript.h"
 
 struct session_settings {
     const char *hostname;               /* for EHLO (SMTP-021) */
@@ -35,6 +36,7 @@ struct session {
     time_ms opened;                     /* clock_now */
     struct error tls_problem;           /* why this session is in clear although TLS was tried; E_NONE */
     unsigned messages;                  /* sent in this session */
+    struct transcript transcript;       /* told to the log when that wants debugging */
 };
 
 /* Waits. `s` must be zeroed or closed. On failure nothing is left open, `s->shown` says which host was meant
