@@ -9,7 +9,8 @@ import pytest
 TOP = Path(__file__).resolve().parent.parent
 
 # Each room may use itself and the rooms before it.
-ROOMS = ["base", "run", "tls", "net", "dns", "smtp", "message", "policy", "queue", "deliver", "serve", "cli"]
+ROOMS = ["base", "run", "tls", "net", "dns", "https", "smtp", "message", "policy", "discover", "fact", "queue", "deliver",
+         "lab", "serve", "cli"]
 
 # A library's header is seen only where the room of that library is.
 LIBRARY_HOMES = {
@@ -18,6 +19,8 @@ LIBRARY_HOMES = {
     r"ucontext\.h": "src/run/",
     r"(valgrind|sanitizer)/": "src/run/",
     r"unbound\.h": "src/dns/",
+    r"curl/": "src/https/",
+    r"jansson\.h": "src/cli/",
     r"sqlite3\.h": "src/queue/engine/",
 }
 

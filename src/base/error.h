@@ -49,6 +49,20 @@
     X(E_CERT_NOT_TRUSTED,      "4.7.5",  "certificate-not-trusted",   RETRY)                              \
     X(E_CERT_EXPIRED,          "4.7.5",  "certificate-expired",       RETRY)                              \
     X(E_CERT_NAME_MISMATCH,    "4.7.5",  "certificate-host-mismatch", RETRY)                              \
+    X(E_TLSA_LOOKUP,           "4.7.5",  "dnssec-invalid",            RETRY)   /* a lookup that locates TLSA */ \
+    X(E_TLSA_UNUSABLE,         "4.7.5",  "tlsa-invalid",              RETRY)   /* records, none usable */  \
+    X(E_DANE_REQUIRED,         "4.7.5",  "dane-required",             RETRY)   /* the operator's rule: dane-only */ \
+    X(E_DANE_MISMATCH,         "4.7.5",  "certificate-not-trusted",   RETRY)   /* no TLSA record matches */ \
+    X(E_STS_MX_MISMATCH,       "4.7.5",  "validation-failure",        RETRY)   /* host is not in the policy */ \
+    X(E_STS_FETCH,             "4.7.5",  "sts-policy-fetch-error",    RETRY)                              \
+    X(E_STS_WEBPKI,            "4.7.5",  "sts-webpki-invalid",        RETRY)                              \
+    X(E_STS_INVALID,           "4.7.5",  "sts-policy-invalid",        RETRY)                              \
+    X(E_PIN_MISMATCH,          "4.7.5",  NULL,                        RETRY)   /* the operator's names or fingerprints */ \
+    X(E_CLEARTEXT_HELD,        "4.7.5",  NULL,                        RETRY)   /* TLS was there before (memory) */ \
+    X(E_CLEARTEXT_FORCED,      "4.7.5",  NULL,                        RETRY)   /* level off, but the domain asks for TLS */ \
+    X(E_REQUIRETLS_UNMET,      "4.7.5",  NULL,                        RETRY)   /* at this host; another may do better */ \
+    X(E_REQUIRETLS_MISSING,    "5.7.30", NULL,                        GIVE_UP) /* RFC 8689 7: keyword, or name */ \
+    X(E_REQUIRETLS_NO_TLS,     "5.7.10", NULL,                        GIVE_UP) /* RFC 8689 7: no authenticated TLS */ \
     X(E_UNDELIVERED_TOO_LONG,  "5.4.7",  NULL,                        GIVE_UP) /* queue life is over */    \
     X(E_HELD,                  "4.3.0",  NULL,                        RETRY)   /* by the operator */
 

@@ -6,28 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *lower(struct arena *arena, const char *name)
+/* What an answer without data means when data was needed. */
+static bool fail_for(const struct dns_answer *a, const char *name, enum dns_type type, struct error *why)
 {
-    struct slice copy = arena_copy(arena, slice_of(name));
-
-    for (size_t i = 0; i < copy.len; i++)
-        ((char *)copy.at)[i] = byte_lower(copy.at[i]);
-    return copy.at;
-}
-
-/* What an answer without data means when data was needed. `what` is shown. */
-static bool fail_for(const struct dns_answer *a, const char *what, enum dns_type type, struct error *why)
-{
-    const char *words = a->why && a->why[0] ? a->why : "no reason given";
-
-    if (a->status == DNS_BOGUS)
-        return fail(why, E_DNS_BOGUS, "%s record of %s fails DNSSEC validation: %s", dns_type_name(type), what, words);
-    return fail(why, E_DNS, "%s record of %s cannot be looked up: %s", dns_type_name(type), what, words);
-}
-
-static bool is_error(const struct dns_answer *a)
-{
-    return a->status == DNS_FAILED || a->status == DNS_BOGUS;
+    return dns_answer_fail(a, name, type, a->status == DNS_BOGUS ? E_DNS_BOGUS : E_DNS, why);
 }
 
 static bool too_large(const char *what, struct error *why)
@@ -150,7 +132,7 @@ static bool take_implicit(const char *domain, struct arena *arena, struct mail_h
     made->hosts = arena_take(arena, sizeof *made->hosts);
     if (arena->failed)
         return false;
-    made->hosts[0] = (struct mail_host){ lower(arena, domain), 0 };
+    made->hosts[0] = (struct mail_host){ dns_name_copy(arena, slice_of(domain)), 0 };
     made->count = 1;
     return !arena->failed;
 }
@@ -158,9 +140,9 @@ static bool take_implicit(const char *domain, struct arena *arena, struct mail_h
 bool mail_hosts_from(const struct dns_answer *mx, const char *domain, uint64_t seed, struct arena *arena,
                      struct mail_hosts *out, struct error *why)
 {
-    struct mail_hosts made = { .secure = mx->secure, .domain = mx->canonical };
+    struct mail_hosts made = { .secure = mx->secure, .domain = mx->canonical, .ttl = mx->ttl };
 
-    if (is_error(mx))
+    if (dns_answer_is_error(mx))
         return fail_for(mx, domain, DNS_MX, why);
     if (mx->status == DNS_NO_NAME)
         return fail(why, E_NO_SUCH_DOMAIN, "the domain %s does not exist", domain);
@@ -266,9 +248,9 @@ static bool has_family(const struct host_addresses *h, int family)
 static bool fail_without_address(const struct dns_answer *aaaa, const struct dns_answer *a, const char *host,
                                  struct error *why)
 {
-    if (a->status == DNS_BOGUS || (is_error(a) && aaaa->status != DNS_BOGUS))
+    if (a->status == DNS_BOGUS || (dns_answer_is_error(a) && aaaa->status != DNS_BOGUS))
         return fail_for(a, host, DNS_A, why);
-    if (is_error(aaaa))
+    if (dns_answer_is_error(aaaa))
         return fail_for(aaaa, host, DNS_AAAA, why);
     if (aaaa->status == DNS_NO_NAME && a->status == DNS_NO_NAME)
         return fail(why, E_NO_SUCH_DOMAIN, "the host %s does not exist", host);
@@ -289,8 +271,9 @@ bool host_addresses_from(const struct dns_answer *aaaa, const struct dns_answer 
         return fail_without_address(aaaa, a, host, why);
     v6 = has_family(&made, AF_INET6);
     v4 = has_family(&made, AF_INET);
-    used = v6 ? aaaa : a;
-    made.secure = (!v6 || aaaa->secure) && (!v4 || a->secure);
+    used = v6 && (!v4 || aaaa->secure || !a->secure) ? aaaa : a;
+    made.secure = used->secure;
+    made.ttl = v6 && (!v4 || aaaa->ttl < a->ttl) ? aaaa->ttl : a->ttl;
     made.canonical = used->canonical;
     made.aliased = used->aliased;
     *out = made;

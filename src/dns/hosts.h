@@ -26,6 +26,7 @@ struct mail_hosts {
     bool implicit;              /* no MX record: the domain itself, under the name that was asked (DANE-049) */
     const char *domain;         /* what was asked, CNAMEs followed */
     char status[16];            /* of the MX answer: "secure" "insecure" */
+    uint32_t ttl;               /* seconds that all this may be kept (DANE-013) */
 };
 
 /* Waits. False with E_DNS, E_DNS_BOGUS (retry), E_NO_SUCH_DOMAIN, E_NULL_MX
@@ -46,9 +47,10 @@ bool mail_hosts_drop_us(struct mail_hosts *h, bool (*is_us)(void *arg, const cha
 struct host_addresses {
     struct address *at;         /* port filled in; IPv6 and IPv4 take turns, IPv6 first (RFC 8305 4) */
     size_t count;
-    bool secure;                /* every address here came in a secure answer (DANE-010) */
-    const char *canonical;      /* end of the CNAME chain */
+    bool secure;                /* a family came in a secure answer: one is enough, both are of one host (DANE-010) */
+    const char *canonical;      /* end of the CNAME chain, of a secure answer when there is one */
     bool aliased;
+    uint32_t ttl;               /* seconds, the least of the families used */
 };
 /* Waits; both families at once. One family in error and the other fine: the
  * fine one is used. False: E_DNS, E_DNS_BOGUS, E_NO_USABLE_HOST (no address), or

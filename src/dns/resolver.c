@@ -132,32 +132,26 @@ static const char *rcode_words(int rcode)
     }
 }
 
-/* DNS names compare without case; the library's text ends in a dot. */
-static const char *canonical_text(struct arena *arena, struct slice name)
-{
-    char text[DNS_NAME_MAX];
-    size_t used = 0;
-
-    if (name.len > 1 && name.at[name.len - 1] == '.')
-        name.len--;
-    while (used < name.len && used < sizeof text - 1) {
-        text[used] = byte_lower(name.at[used]);
-        used++;
-    }
-    return arena_string(arena, slice(text, used));
-}
-
 static void fail_answer(struct dns_answer *out, enum dns_status status, struct arena *arena, const char *words)
 {
     out->status = status;
     out->why = arena_string(arena, slice_of(words));
 }
 
-static size_t aliases_in(const struct ub_result *result)
+static struct slice message_of(const struct ub_result *result)
 {
-    size_t len = result->answer_len > 0 ? (size_t)result->answer_len : 0;
+    return result->answer_packet && result->answer_len > 0 ? slice(result->answer_packet, (size_t)result->answer_len)
+                                                           : slice("", 0);
+}
 
-    return result->answer_packet ? dns_aliases_in(slice(result->answer_packet, len)) : 0;
+/* The library itself forgets an answer with its signatures, but tells the TTL of
+ * the records (DANE-013). */
+static uint32_t ttl_of(const struct ub_result *result)
+{
+    uint32_t ttl = result->ttl > 0 ? (uint32_t)result->ttl : 0;
+    uint32_t held = result->secure ? dns_signed_seconds(message_of(result), (uint32_t)(clock_wall() / 1000)) : ttl;
+
+    return held < ttl ? held : ttl;
 }
 
 static void take_records(const struct ub_result *result, struct arena *arena, struct dns_answer *out)
@@ -184,7 +178,7 @@ static void take_result(const struct ub_result *result, struct arena *arena, str
         fail_answer(out, DNS_BOGUS, arena, result->why_bogus ? result->why_bogus : "DNSSEC validation failed");
         return;
     }
-    if (aliases_in(result) > DNS_ALIASES_MAX)
+    if (dns_aliases_in(message_of(result)) > DNS_ALIASES_MAX)
         fail_answer(out, DNS_FAILED, arena, "too many CNAME records in a row");
     else if (result->havedata)
         take_records(result, arena, out);
@@ -197,11 +191,11 @@ static void take_result(const struct ub_result *result, struct arena *arena, str
     if (out->status == DNS_FAILED)
         return;
     out->secure = result->secure;
-    out->ttl = result->ttl > 0 ? (uint32_t)result->ttl : 0;
+    out->ttl = ttl_of(result);
     if (result->canonname) {
         const char *asked = out->canonical;
 
-        out->canonical = canonical_text(arena, slice_of(result->canonname));
+        out->canonical = dns_name_copy(arena, slice_of(result->canonname));
         out->aliased = strcmp(out->canonical, asked) != 0;
     }
 }
@@ -213,7 +207,7 @@ static void question_begin(struct question *q, struct resolver *r, const struct 
     int trouble;
 
     *q = (struct question){ 0 };
-    if (!dns_name_valid(about->name)) {
+    if (!dns_name_valid(about->name) && !slice_equal(slice_of(about->name), SLICE("."))) {
         question_settle(q, NULL, "this is not a domain name");
         return;
     }
@@ -249,7 +243,7 @@ static void question_answer(const struct question *q, const struct dns_question 
     struct dns_answer *out = about->out;
 
     *out = (struct dns_answer){ .why = "" };
-    out->canonical = canonical_text(arena, slice_of(about->name));
+    out->canonical = dns_name_copy(arena, slice_of(about->name));
     if (q->result)
         take_result(q->result, arena, out);
     else

@@ -36,7 +36,7 @@ void resolver_free(struct resolver *r);         /* outstanding questions end as 
 bool resolver_validates(const struct resolver *r);
 
 /* Waits. Always fills `out` (memory from `arena`); what went wrong is in its
- * status. `name` without final dot, A-labels. */
+ * status. `name` without final dot, A-labels; "." is the root. */
 void resolver_ask(struct resolver *r, const char *name, enum dns_type type, struct arena *arena,
                   struct dns_answer *out);
 

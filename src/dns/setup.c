@@ -24,7 +24,11 @@ static const struct option always[] = {
     { "outgoing-num-tcp:", "32" },
     { "msg-cache-size:", "8m" },
     { "rrset-cache-size:", "16m" },
-    { "serve-expired:", "no" },                 /* DANE-013 */
+    { "serve-expired:", "no" },                 /* DANE-013; the library would also take signatures */
+    { "val-sig-skew-min:", "0" },               /* that ended up to a day ago: RFC 4035 5.3.1 does not */
+    { "val-sig-skew-max:", "0" },
+    { "qname-minimisation:", "no" },            /* a question more for _tcp.HOST before each TLSA question */
+    { "trust-anchor-signaling:", "no" },        /* RFC 8145: telemetry of resolvers, not of mail servers */
 };
 
 static bool set(struct ub_ctx *library, const char *name, const char *value, struct error *why)

@@ -85,21 +85,44 @@ void certificate_names(const X509 *cert, bool (*take)(void *arg, struct slice na
     GENERAL_NAMES_free(names);
 }
 
-bool certificate_common_name(const X509 *cert, char *text, size_t size)
+bool certificate_has_names(const X509 *cert)
 {
-    const X509_NAME *subject = X509_get_subject_name(cert);
+    int critical;
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, &critical, NULL);
+    bool found = !names && critical != -1;  /* -1 is absence; what cannot be read might hold one */
+
+    for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++)
+        found = sk_GENERAL_NAME_value(names, i)->type == GEN_DNS;
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
+static bool last_entry(const X509_NAME *name, int nid, char *text, size_t size)
+{
     unsigned char *utf8 = NULL;
     int last = -1, len;
     bool usable;
 
-    for (int i; (i = X509_NAME_get_index_by_NID(subject, NID_commonName, last)) >= 0;)
+    for (int i; (i = X509_NAME_get_index_by_NID(name, nid, last)) >= 0;)
         last = i;
     if (last < 0)
         return false;
-    len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, last)));
+    len = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last)));
     usable = len > 0 && (size_t)len < size && !memchr(utf8, '\0', (size_t)len);
     if (usable)
         snprintf(text, size, "%.*s", len, (const char *)utf8);
     OPENSSL_free(utf8);
     return usable;
+}
+
+bool certificate_common_name(const X509 *cert, char *text, size_t size)
+{
+    return last_entry(X509_get_subject_name(cert), NID_commonName, text, size);
+}
+
+bool certificate_issuer(const X509 *cert, char *text, size_t size)
+{
+    const X509_NAME *issuer = X509_get_issuer_name(cert);
+
+    return last_entry(issuer, NID_commonName, text, size) || last_entry(issuer, NID_organizationName, text, size);
 }

@@ -2,88 +2,51 @@
 #include "base/escape.h"
 #include "tls/identity.h"
 #include "tls/inside.h"
-#include "tls/name.h"
+#include "tls/match.h"
 #include "tls/parameters.h"
 
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 
 /* --- the chain ------------------------------------------------------------- */
 
-static bool is_about_dates(int problem)
-{
-    return problem == X509_V_ERR_CERT_HAS_EXPIRED || problem == X509_V_ERR_CERT_NOT_YET_VALID
-        || problem == X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD || problem == X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD;
-}
-
-int facts_note_problem(int ok, X509_STORE_CTX *store)
-{
-    SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct tls *t = SSL_get_app_data(ssl);
-    int problem = X509_STORE_CTX_get_error(store);
-    int *first = is_about_dates(problem) ? &t->date_error : &t->chain_error;
-
-    if (!ok && *first == X509_V_OK)
-        *first = problem;
-    return 1;
-}
-
 /* Not trusted outweighs expired: an unknown issuer's dates say nothing. */
 static void judge_chain(const struct tls *t, struct tls_facts *facts)
 {
-    int problem = t->chain_error != X509_V_OK ? t->chain_error : t->date_error;
+    const struct chain_problems *p = &t->pkix;
+    int problem = p->chain != X509_V_OK ? p->chain : p->dates;
 
     if (problem == X509_V_OK) {
         facts->trust = TLS_TRUST_PKIX;
         return;
     }
-    facts->trust = t->chain_error != X509_V_OK ? TLS_TRUST_UNTRUSTED : TLS_TRUST_EXPIRED;
+    facts->trust = p->chain != X509_V_OK ? TLS_TRUST_UNTRUSTED : TLS_TRUST_EXPIRED;
     snprintf(facts->trust_problem, sizeof facts->trust_problem, "%s", X509_verify_cert_error_string(problem));
 }
 
-/* --- the name --------------------------------------------------------------- */
+/* --- the names -------------------------------------------------------------- */
 
-struct search {
-    struct slice reference;
-    bool found;
-};
-
-static bool compare_name(void *arg, struct slice name)
+static bool any_listed(const X509 *cert, const struct names *names)
 {
-    struct search *s = arg;
-
-    s->found = tls_name_covers(name, s->reference);
-    return !s->found;
-}
-
-/* RFC 9525 6.4: an IP-ID matches octet for octet. */
-static bool has_address(const X509 *cert, struct slice octets)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-    bool found = false;
-
-    for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-
-        if (name->type == GEN_IPADD)
-            found = slice_equal(octets, slice(ASN1_STRING_get0_data(name->d.iPAddress),
-                                              (size_t)ASN1_STRING_length(name->d.iPAddress)));
+    for (size_t i = 0; i < names->count; i++) {
+        if (match_listed(cert, names->at[i]))
+            return true;
     }
-    GENERAL_NAMES_free(names);
-    return found;
+    return false;
 }
 
-static bool name_matches(const X509 *cert, const char *reference)
+static void judge_names(const struct tls *t, const X509 *cert, struct tls_facts *facts)
 {
-    unsigned char octets[TLS_ADDRESS_MAX];
-    size_t len = tls_name_address(reference, octets);
-    struct search search = { slice_of(reference), false };
+    facts->name_matches = t->check_name && match_name(cert, t->check_name);
+    facts->common_name_matches = t->check_name && match_common_name(cert, t->check_name);
+    facts->listed_name = any_listed(cert, &t->names);
+}
 
-    if (len > 0)
-        return has_address(cert, slice(octets, len));
-    certificate_names(cert, compare_name, &search);
-    return search.found;
+static void tell_dane(const struct dane *d, struct tls_facts *facts)
+{
+    facts->dane = d->result;
+    memcpy(facts->dane_record, d->record, sizeof facts->dane_record);
+    memcpy(facts->dane_problem, d->problem, sizeof facts->dane_problem);
 }
 
 /* --- the certificate ---------------------------------------------------------- */
@@ -105,15 +68,43 @@ static void describe_subject(const X509 *cert, struct tls_facts *facts)
         escape_line(slice_of(common_name), facts->subject, sizeof facts->subject);
 }
 
-static void describe_fingerprint(const X509 *cert, struct tls_facts *facts)
+static void describe_issuer(const X509 *cert, struct tls_facts *facts)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned len = 0;
+    char issuer[256];
 
-    if (!X509_digest(cert, EVP_sha256(), digest, &len))
-        return;
+    if (certificate_issuer(cert, issuer, sizeof issuer))
+        escape_line(slice_of(issuer), facts->issuer, sizeof facts->issuer);
+}
+
+static void write_hex(const unsigned char *digest, unsigned len, char text[65])
+{
     for (unsigned i = 0; i < len; i++)
-        snprintf(facts->fingerprint + 2 * i, 3, "%02x", digest[i]);
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+static void describe_fingerprints(const X509 *cert, struct tls_facts *facts)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE], *key = NULL;
+    unsigned len = 0;
+    int key_len;
+
+    if (X509_digest(cert, EVP_sha256(), digest, &len))
+        write_hex(digest, len, facts->fingerprint);
+    /* X509_pubkey_digest() leaves the algorithm out; a TLSA record has it in. */
+    key_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &key);
+    if (key_len > 0 && EVP_Digest(key, (size_t)key_len, digest, &len, EVP_sha256(), NULL))
+        write_hex(digest, len, facts->key_fingerprint);
+    OPENSSL_free(key);
+}
+
+static void describe_certificate(X509 *cert, struct tls_facts *facts)
+{
+    facts->self_signed = X509_self_signed(cert, 0) > 0;
+    describe_fingerprints(cert, facts);
+    describe_subject(cert, facts);
+    describe_issuer(cert, facts);
+    certificate_key(cert, facts->key);
+    facts->not_after = certificate_expires(cert);
 }
 
 /* --- the session ---------------------------------------------------------------- */
@@ -154,13 +145,11 @@ void tls_get_facts(const struct tls *t, struct tls_facts *facts)
     *facts = (struct tls_facts){ 0 };
     ERR_clear_error();
     describe_session(t->ssl, facts);
+    tell_dane(&t->dane, facts);
     if (peer) {
         judge_chain(t, facts);
-        facts->name_matches = t->check_name && name_matches(peer, t->check_name);
-        describe_fingerprint(peer, facts);
-        describe_subject(peer, facts);
-        certificate_key(peer, facts->key);
-        facts->not_after = certificate_expires(peer);
+        judge_names(t, peer, facts);
+        describe_certificate(peer, facts);
     }
     ERR_clear_error();
 }

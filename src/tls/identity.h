@@ -41,7 +41,12 @@ time_ms certificate_expires(const X509 *cert);      /* notAfter; both 0 when unr
 /* The DNS-IDs that are usable, in order, until `take` says that it has enough. */
 void certificate_names(const X509 *cert, bool (*take)(void *arg, struct slice name), void *arg);
 
-/* The last Common Name as UTF-8 into `text`; false when there is none or it holds a NUL. */
+/* Does it have any DNS-ID, usable or not? Then its CN counts for nothing. */
+bool certificate_has_names(const X509 *cert);
+
+/* The last Common Name as UTF-8 into `text`; false when there is none or it
+ * holds a NUL. Of the issuer the Organization will do as well. */
 bool certificate_common_name(const X509 *cert, char *text, size_t size);
+bool certificate_issuer(const X509 *cert, char *text, size_t size);
 
 #endif

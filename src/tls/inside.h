@@ -21,14 +21,36 @@ enum tls_version server_minimum(const struct tls_server *s);
 
 enum { OPENING_MAX = 32 };
 
+/* Copies of a want's. */
+struct names {
+    char **at;
+    size_t count;
+};
+
+/* What a walk along the peer's chain found: the first X509_V_ERR_* that is not
+ * about dates, and the first one that is; X509_V_OK for none. */
+struct chain_problems {
+    int chain, dates;
+};
+
+struct dane {
+    size_t records;             /* how many OpenSSL has taken */
+    size_t bare_keys;           /* how many of them are "2 1 0" */
+    struct names names;         /* those that count for usage 2 */
+    enum tls_dane result;
+    char record[sizeof ((struct tls_facts *)0)->dane_record];
+    char problem[sizeof ((struct tls_facts *)0)->dane_problem];
+};
+
 struct tls {
     SSL *ssl;                   /* its app data is this struct */
     struct tls_server *server;  /* held; NULL in a client */
     enum tls_version minimum;
     struct buf input, output;
     char *check_name;           /* NULL in a server */
-    int chain_error;            /* the first X509_V_ERR_* that is not about dates, X509_V_OK for none */
-    int date_error;             /* the first one that is */
+    struct names names;         /* the operator's */
+    struct chain_problems pkix; /* on the way to an anchor of the client's */
+    struct dane dane;
     bool name_refused;          /* no certificate for the SNI */
     bool established;           /* the handshake is done */
     bool input_ended;
@@ -38,10 +60,26 @@ struct tls {
     size_t opening_len;
 };
 
-/* --- facts.c --------------------------------------------------------------- */
+/* --- chain.c, dane.c ------------------------------------------------------- */
 
-/* For SSL_set_verify: lets every certificate pass and keeps what is wrong with it. */
-int facts_note_problem(int ok, X509_STORE_CTX *store);
+/* For SSL_CTX_set_cert_verify_callback: finds out, and never fails the handshake. */
+int chain_verify(X509_STORE_CTX *store, void *unused);
+
+/* Let every certificate pass, so that all is looked at, and keep what is wrong
+ * in `found`. False when OpenSSL could not even finish. */
+bool chain_walk(X509_STORE_CTX *store, struct chain_problems *found);
+
+/* Take over the records and names of `want`, perhaps none. */
+void dane_ask(struct tls *t, const struct tls_want *want);
+
+/* Judge the chain that `pkix` has been verified with. */
+void dane_verify(struct tls *t, X509_STORE_CTX *pkix);
+void dane_done(struct dane *d);
+
+/* --- session.c -------------------------------------------------------------- */
+
+struct names names_copy(const char *const *names, size_t count);
+void names_done(struct names *n);
 
 /* --- trouble.c ------------------------------------------------------------- */
 

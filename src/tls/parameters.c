@@ -84,13 +84,21 @@ static const char *our_ciphers(const struct tls_parameters *p)
     return p->minimum < TLS_1_2 ? CIPHERS_STRONG CIPHERS_CBC CIPHERS_OLD : CIPHERS_STRONG CIPHERS_CBC;
 }
 
-static bool set_suites(SSL_CTX *ctx, const struct tls_parameters *p, struct error *why)
+/* Ends in a NUL. */
+static struct buf without_the_worst(const char *ciphers)
 {
-    const char *ciphers = p->ciphers ? p->ciphers : our_ciphers(p);
-    auto_buf struct buf list = { .max = 64 * 1024 };
+    struct buf list = { .max = 64 * 1024 };
 
     buf_text(&list, "%s%s", ciphers, CIPHERS_NEVER);
     buf_byte(&list, '\0');
+    return list;
+}
+
+static bool set_suites(SSL_CTX *ctx, const struct tls_parameters *p, struct error *why)
+{
+    const char *ciphers = p->ciphers ? p->ciphers : our_ciphers(p);
+    auto_buf struct buf list = without_the_worst(ciphers);
+
     if (list.failed || !SSL_CTX_set_cipher_list(ctx, list.memory))
         return fail(why, E_USAGE, "no usable cipher in the list \"%s\": see openssl-ciphers(1)", ciphers);
     if (p->suites && !SSL_CTX_set_ciphersuites(ctx, p->suites))
@@ -160,14 +168,18 @@ static int judge(const SSL *ssl, const SSL_CTX *ctx, int op, int bits, int nid, 
     return usual_judge(ssl, ctx, op, bits, nid, other, arg);
 }
 
+/* Level 2 is LEAST_BITS for all. TLS 1.0 and 1.1 sign with SHA-1 and MD5 and need level 0. */
+static int level_for(enum tls_version minimum)
+{
+    return minimum < TLS_1_2 ? 0 : 2;
+}
+
 static void set_security(SSL_CTX *ctx, enum tls_version minimum)
 {
     if (!usual_judge)
         usual_judge = SSL_CTX_get_security_callback(ctx);
     SSL_CTX_set_security_callback(ctx, judge);
-
-    /* Level 2 is LEAST_BITS for all. TLS 1.0 and 1.1 sign with SHA-1 and MD5 and need level 0. */
-    SSL_CTX_set_security_level(ctx, minimum < TLS_1_2 ? 0 : 2);
+    SSL_CTX_set_security_level(ctx, level_for(minimum));
 }
 
 bool tls_parameters_apply(SSL_CTX *ctx, const struct tls_parameters *given, struct error *why)
@@ -186,4 +198,20 @@ bool tls_parameters_apply(SSL_CTX *ctx, const struct tls_parameters *given, stru
     if (p.server && p.minimum < TLS_1_2)
         SSL_CTX_set_dh_auto(ctx, 1);
     return set_suites(ctx, &p, why) && set_groups(ctx, p.groups, why);
+}
+
+bool tls_parameters_narrow(SSL *ssl, enum tls_version minimum, const char *ciphers, struct error *why)
+{
+    if (minimum != TLS_VERSION_NONE) {
+        SSL_set_security_level(ssl, level_for(minimum));
+        if (!SSL_set_min_proto_version(ssl, tls_version_number(minimum)))
+            return fail(why, E_TLS_SETUP, "OpenSSL here does not speak %s", tls_version_name(minimum));
+    }
+    if (ciphers) {
+        auto_buf struct buf list = without_the_worst(ciphers);
+
+        if (list.failed || !SSL_set_cipher_list(ssl, list.memory))
+            return fail(why, E_TLS_SETUP, "no usable cipher in the list \"%s\": see openssl-ciphers(1)", ciphers);
+    }
+    return true;
 }

@@ -15,6 +15,10 @@ struct tls_parameters {
 /* Sets everything that both sides share, whatever the system's openssl.cnf says. */
 bool tls_parameters_apply(SSL_CTX *ctx, const struct tls_parameters *p, struct error *why) must_check;
 
+/* For one session: at least this version (TLS_VERSION_NONE: as the context
+ * says), and this list for TLS 1.2 (NULL likewise). */
+bool tls_parameters_narrow(SSL *ssl, enum tls_version minimum, const char *ciphers, struct error *why) must_check;
+
 /* OpenSSL's number for a version, and back. */
 int tls_version_number(enum tls_version v);
 enum tls_version tls_version_of(int number);

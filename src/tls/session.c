@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "tls/inside.h"
 #include "tls/name.h"
+#include "tls/parameters.h"
 
 #include <assert.h>
 #include <openssl/err.h>
@@ -111,18 +112,51 @@ static bool set_server_name(SSL *ssl, const char *name, struct error *why)
         || fail(why, E_USAGE, "the host name \"%.80s\" is too long for TLS", name);
 }
 
+struct names names_copy(const char *const *names, size_t count)
+{
+    struct names copy = { .count = count };
+
+    if (count > 0)
+        copy.at = memory_array(count, sizeof *copy.at);
+    for (size_t i = 0; i < count; i++)
+        copy.at[i] = memory_text(slice_of(names[i]));
+    return copy;
+}
+
+void names_done(struct names *n)
+{
+    for (size_t i = 0; i < n->count; i++)
+        free(n->at[i]);
+    free(n->at);
+}
+
+/* A want can ask for more than the client does, never for less. */
+static bool narrow(struct tls *t, const struct tls_want *want, struct error *why)
+{
+    enum tls_version above = want->minimum > t->minimum ? want->minimum : TLS_VERSION_NONE;
+
+    if (above != TLS_VERSION_NONE)
+        t->minimum = above;
+    return tls_parameters_narrow(t->ssl, above, want->ciphers, why);
+}
+
 struct tls *tls_connect(const struct tls_want *want, struct error *why)
 {
     struct tls *t = session_new(client_ssl(want->client));
+    bool good;
 
     ERR_clear_error();
     t->minimum = client_minimum(want->client);
+    t->pkix.chain = X509_V_ERR_UNSPECIFIED;     /* until chain_verify has been there */
     SSL_set_connect_state(t->ssl);
     X509_VERIFY_PARAM_set_time(SSL_get0_param(t->ssl), (time_t)(clock_wall() / SECONDS(1)));
     if (want->check_name)
         t->check_name = memory_text(slice_of(want->check_name));
-    if (want->server_name && !set_server_name(t->ssl, want->server_name, why)) {
-        ERR_clear_error();
+    t->names = names_copy(want->names, want->name_count);
+    dane_ask(t, want);
+    good = narrow(t, want, why) && (!want->server_name || set_server_name(t->ssl, want->server_name, why));
+    ERR_clear_error();
+    if (!good) {
         tls_free(t);
         return NULL;
     }
@@ -137,6 +171,8 @@ void tls_free(struct tls *t)
     if (t->server)
         server_release(t->server);
     free(t->check_name);
+    names_done(&t->names);
+    dane_done(&t->dane);
     buf_done(&t->input);
     buf_done(&t->output);
     free(t);

@@ -115,6 +115,25 @@ TEST(a_message_that_ends_early_is_counted_as_far_as_it_goes)
     CHECK_EQUAL(dns_aliases_in(SLICE(HEAD "\xff\xff\xff\xff\0\0\0\0" QUESTION)), 0);
 }
 
+#define SIGNATURE(ends) "\1a\0\0\x2e\0\1\0\0\0\12\0\x13" "\0\1\15\2\0\0\2\x58" ends "\0\0\0\1\0\1\0"
+
+/* DANE-013 */
+TEST(a_message_holds_as_long_as_its_first_signature)
+{
+    const struct slice two = SLICE(HEAD "\0\1\0\2\0\1\0\0" QUESTION ADDRESS SIGNATURE("\0\0\2\0") SIGNATURE("\0\0\1\x80"));
+
+    CHECK_EQUAL(dns_signed_seconds(two, 0x100), 0x80);
+    CHECK_EQUAL(dns_signed_seconds(two, 0x180), 0);
+    CHECK_EQUAL(dns_signed_seconds(two, 0x1000), 0);
+    CHECK_EQUAL(dns_signed_seconds(two, 0xffffff00), 0x280);        /* years later the count begins anew */
+    CHECK(dns_signed_seconds(SLICE(HEAD "\0\1\0\1\0\0\0\0" QUESTION ADDRESS), 0) == UINT32_MAX);
+    CHECK(dns_signed_seconds(SLICE(HEAD "\0\0\0\0\0\0\0\1" SIGNATURE("\0\0\2\0")), 0) == UINT32_MAX);    /* additional */
+    CHECK(dns_signed_seconds(SLICE(""), 0) == UINT32_MAX);
+    for (size_t len = 0; len < two.len; len++)
+        CHECK(dns_signed_seconds(slice_first(two, len), 0) >= 0x200);
+    CHECK_EQUAL(dns_signed_seconds(SLICE(HEAD "\0\0\0\1\0\0\0\0" "\1a\0\0\x2e\0\1\0\0\0\12\0\2\0\1"), 0), 0);
+}
+
 TEST(names_that_can_be_asked_for)
 {
     static const char *const good[] = { "org", "example.org", "_25._tcp.mx.example.org", "*.example.org", "a_b.example",
@@ -132,6 +151,7 @@ TEST(names_that_cannot_be_asked_for)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CHECK(!dns_name_valid(bad[i]));
     CHECK(!dns_name_valid(NULL));
+    CHECK_ID("DANE-029", !dns_name_valid("b\xc3\xbc" "cher.example") && dns_name_valid("xn--bcher-kva.example"));
 }
 
 TEST(labels_of_63_and_names_of_253_bytes_are_the_longest)
@@ -172,4 +192,45 @@ TEST(each_status_has_its_name)
     CHECK_TEXT(dns_type_name(DNS_TLSA), "TLSA");
     CHECK_TEXT(dns_type_name(DNS_AAAA), "AAAA");
     CHECK_TEXT(dns_type_name(0), "UNKNOWN");
+}
+
+TEST(types_have_names_and_names_have_types)
+{
+    static const enum dns_type types[] = { DNS_A, DNS_NS, DNS_CNAME, DNS_SOA, DNS_MX, DNS_TXT, DNS_AAAA, DNS_SRV, DNS_TLSA };
+    enum dns_type type = DNS_A;
+
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        CHECK(dns_type_parse(slice_of(dns_type_name(types[i])), &type) && type == types[i]);
+    CHECK(dns_type_parse(SLICE("cName"), &type) && type == DNS_CNAME);
+    CHECK(!dns_type_parse(SLICE(""), &type) && !dns_type_parse(SLICE("UNKNOWN"), &type) && !dns_type_parse(SLICE("AAA"), &type));
+}
+
+TEST(names_are_copied_in_lower_case_and_without_final_dot)
+{
+    struct arena arena;
+    char text_of_2000[2000];
+
+    arena_init(&arena, 4096);
+    CHECK_TEXT(dns_name_copy(&arena, SLICE("MX.Example.ORG.")), "mx.example.org");
+    CHECK_TEXT(dns_name_copy(&arena, SLICE("mx")), "mx");
+    CHECK_TEXT(dns_name_copy(&arena, SLICE(".")), ".");
+    CHECK_TEXT(dns_name_copy(&arena, SLICE("")), "");
+    memset(text_of_2000, 'A', sizeof text_of_2000);
+    CHECK_EQUAL(strlen(dns_name_copy(&arena, slice(text_of_2000, sizeof text_of_2000))), DNS_NAME_MAX - 1);
+    arena_done(&arena);
+}
+
+TEST(errors_have_words)
+{
+    struct dns_answer a = { .status = DNS_FAILED, .why = "no answer in time" };
+    struct error why = { 0 };
+
+    CHECK(dns_answer_is_error(&a) && !dns_answer_fail(&a, "example.org", DNS_MX, E_DNS, &why));
+    CHECK_EQUAL(why.code, E_DNS);
+    CHECK_TEXT(why.text, "MX record of example.org cannot be looked up: no answer in time");
+    a = (struct dns_answer){ .status = DNS_BOGUS };
+    CHECK(dns_answer_is_error(&a) && !dns_answer_fail(&a, "example.org", DNS_A, E_DNS_BOGUS, &why));
+    CHECK_TEXT(why.text, "A record of example.org fails DNSSEC validation: no reason given");
+    a.status = DNS_NO_DATA;
+    CHECK(!dns_answer_is_error(&a));
 }

@@ -57,7 +57,7 @@ TEST(an_alias_of_a_domain_has_the_hosts_of_its_target)
     start_on_tree(0);
     s = search(find_hosts, "mailalias.sec.test");
     CHECK_ID("SMTP-120", s.found && s.hosts.secure && s.hosts.count == 2);
-    CHECK_TEXT(s.hosts.domain, "sec.test");
+    CHECK_ID("DANE-068", strcmp(s.hosts.domain, "sec.test") == 0 && s.hosts.ttl > 0);
     stop();
 }
 
@@ -70,6 +70,16 @@ TEST(absence_of_mail_hosts_comes_in_three_kinds)
     s = search(find_hosts, "nomx.sec.test");
     CHECK_ID("SMTP-121", s.found && s.hosts.implicit && s.hosts.secure && s.hosts.count == 1);
     CHECK_TEXT(s.hosts.hosts[0].name, "nomx.sec.test");
+    CHECK_ID("DANE-049", strcmp(s.hosts.status, "secure") == 0 && s.hosts.ttl > 0 && s.hosts.ttl <= 300);
+    s = search(find_hosts, "mxalias.sec.test");
+    CHECK_ID("DANE-068", s.found && s.hosts.implicit && s.hosts.secure && strcmp(s.hosts.domain, "nomx.sec.test") == 0);
+    CHECK_ID("DANE-049", strcmp(s.hosts.hosts[0].name, "mxalias.sec.test") == 0);
+    s = search(find_hosts, "www.insec.test");
+    CHECK_ID("DANE-049", s.found && s.hosts.implicit && !s.hosts.secure);
+    s = search(find_hosts, "nothing.insec.test");
+    CHECK_ID("SMTP-121", !s.found && s.why.code == E_NO_SUCH_DOMAIN);
+    s = search(find_hosts, "dangling.sec.test");
+    CHECK_ID("SMTP-121", !s.found && s.why.code == E_NO_SUCH_DOMAIN);
     s = search(find_hosts, "nothing.sec.test");
     CHECK_ID("SMTP-121", !s.found && s.why.code == E_NO_SUCH_DOMAIN);
     s = search(find_hosts, "nullmx.sec.test");

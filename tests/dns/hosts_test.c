@@ -385,13 +385,15 @@ TEST(the_families_take_turns_and_ipv6_begins)
     CHECK(h.secure && !h.aliased);
 }
 
-TEST(addresses_are_secure_when_every_family_used_is)
+/* Both families are of one host, so one of them is enough to look for TLSA. */
+TEST(addresses_are_secure_when_a_family_used_is)
 {
     static const struct {
         bool v6, v6_secure, v4, v4_secure, secure;
     } table[] = {
-        { true, true, true, true, true },    { true, true, true, false, false }, { true, false, true, true, false },
-        { true, true, false, false, true },  { false, false, true, true, true }, { true, false, false, true, false },
+        { true, true, true, true, true },   { true, true, true, false, true },    { true, false, true, true, true },
+        { true, true, false, false, true }, { false, false, true, true, true },   { true, false, false, true, false },
+        { true, false, true, false, false }, { false, true, true, false, false },
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -441,7 +443,7 @@ TEST(without_any_address_the_error_says_why)
 
         a.status = table[i].a;
         CHECK(!host_addresses_from(&aaaa, &a, "mx.example.org", 25, &arena, &h, &why));
-        CHECK_EQUAL(why.code, table[i].code);
+        CHECK_ID("DANE-026", why.code == table[i].code);
         CHECK(strstr(why.text, "mx.example.org"));
     }
 }
@@ -489,4 +491,49 @@ TEST(the_end_of_the_cname_chain_is_kept)
     add_ip(&a, "192.0.2.1");
     addresses_of(&aaaa, &a, &h);
     CHECK_ID("DANE-042", h.aliased && strcmp(h.canonical, "real.example.net") == 0);
+}
+
+TEST(of_two_chains_the_secure_one_has_the_name)
+{
+    struct dns_answer a = answer(DNS_FOUND, true), aaaa = a;
+    struct host_addresses h;
+
+    add_ip(&a, "192.0.2.1");
+    add_ip(&aaaa, "2001:db8::1");
+    a.canonical = "four.example.net";
+    aaaa.canonical = "six.example.net";
+    addresses_of(&aaaa, &a, &h);
+    CHECK_TEXT(h.canonical, "six.example.net");
+    aaaa.secure = false;
+    addresses_of(&aaaa, &a, &h);
+    CHECK_TEXT(h.canonical, "four.example.net");
+    a.secure = false;
+    addresses_of(&aaaa, &a, &h);
+    CHECK_TEXT(h.canonical, "six.example.net");
+    aaaa.status = DNS_FAILED;
+    addresses_of(&aaaa, &a, &h);
+    CHECK_TEXT(h.canonical, "four.example.net");
+}
+
+TEST(what_is_found_is_good_as_long_as_the_shortest_of_its_answers)
+{
+    struct dns_answer a = answer(DNS_FOUND, true), aaaa = a;
+    struct host_addresses h;
+    struct mail_hosts hosts;
+
+    add_ip(&a, "192.0.2.1");
+    add_ip(&aaaa, "2001:db8::1");
+    a.ttl = 60;
+    aaaa.ttl = 30;
+    addresses_of(&aaaa, &a, &h);
+    CHECK_ID("DANE-013", h.ttl == 30);
+    aaaa.ttl = 90;
+    addresses_of(&aaaa, &a, &h);
+    CHECK_ID("DANE-013", h.ttl == 60);
+    a.status = DNS_FAILED;
+    addresses_of(&aaaa, &a, &h);
+    CHECK_EQUAL(h.ttl, 90);
+    aaaa.status = DNS_NO_DATA;
+    CHECK_OK(mail_hosts_from(&aaaa, "example.org", 1, &arena, &hosts, &why), &why);
+    CHECK_ID("DANE-013", hosts.ttl == 90);
 }

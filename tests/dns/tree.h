@@ -40,6 +40,7 @@ extern struct arena arena;
 extern struct error why;
 void start(const struct resolver_settings *wanted);
 void start_on_tree(time_ms timeout);
+struct resolver_settings tree_settings(const char *address);    /* all zones there; valid until the next call */
 void stop(void);
 
 /* Run `run(arg)` on a fiber; loop_run() then returns when the last one has ended. */

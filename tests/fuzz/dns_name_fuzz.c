@@ -28,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t used = 0, used_again;
 
     assert(dns_aliases_in(input) <= size / 11);     /* no record is shorter */
+    assert(dns_signed_seconds(input, 1) <= INT32_MAX || dns_signed_seconds(input, 1) == UINT32_MAX);
     if (!dns_name_text(input, text, &used))
         return 0;
     assert(used > 0 && used <= size && used <= 255 && data[used - 1] == 0);

@@ -12,6 +12,8 @@
 struct cert {
     X509 *x509;
     EVP_PKEY *key;
+    unsigned char *der, *key_der;
+    int der_len, key_der_len;
 };
 
 static void must(bool done)
@@ -67,6 +69,18 @@ static void push_name(GENERAL_NAMES *names, int type, struct slice bytes)
     must(sk_GENERAL_NAME_push(names, name));
 }
 
+static void add_odd_names(X509 *cert, struct slice bytes)
+{
+    ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+    X509_EXTENSION *extension;
+
+    must(ASN1_OCTET_STRING_set(value, (const unsigned char *)bytes.at, (int)bytes.len));
+    extension = X509_EXTENSION_create_by_NID(NULL, NID_subject_alt_name, 0, value);
+    must(extension && X509_add_ext(cert, extension, -1));
+    X509_EXTENSION_free(extension);
+    ASN1_OCTET_STRING_free(value);
+}
+
 static void add_names(X509 *cert, const struct cert_wish *wish)
 {
     GENERAL_NAMES *names = GENERAL_NAMES_new();
@@ -114,15 +128,22 @@ static void add_extensions(X509 *cert, const struct cert_wish *wish)
     if (wish->unknown_critical)
         add_unknown_critical(cert);
     add_names(cert, wish);
+    if (wish->odd_names.len)
+        add_odd_names(cert, wish->odd_names);
+}
+
+static void add_entry(X509 *cert, int nid, int type, struct slice text)
+{
+    if (text.len > 0)
+        must(X509_NAME_add_entry_by_NID(X509_get_subject_name(cert), nid, type, (const unsigned char *)text.at,
+                                        (int)text.len, -1, 0));
 }
 
 static void add_subject(X509 *cert, const struct cert_wish *wish)
 {
-    const char *name = wish->common_name ? wish->common_name : wish->dns[0];
-
-    if (name)
-        must(X509_NAME_add_entry_by_NID(X509_get_subject_name(cert), NID_commonName, MBSTRING_ASC,
-                                        (const unsigned char *)name, -1, -1, 0));
+    add_entry(cert, NID_organizationName, MBSTRING_ASC, slice_of(wish->organization));
+    add_entry(cert, NID_commonName, MBSTRING_ASC, slice_of(wish->common_name ? wish->common_name : wish->dns[0]));
+    add_entry(cert, NID_commonName, V_ASN1_UTF8STRING, wish->odd_common_name);
 }
 
 struct cert *cert_make(const struct cert_wish *wish, const struct cert *issuer)
@@ -133,8 +154,10 @@ struct cert *cert_make(const struct cert_wish *wish, const struct cert *issuer)
     time_ms until = wish->until ? wish->until : clock_wall() + DAYS(365);
 
     c->x509 = X509_new();
-    c->key = make_key(wish->key);
+    c->key = wish->key_of ? wish->key_of->key : make_key(wish->key);
     must(c->x509 && c->key);
+    if (wish->key_of)
+        EVP_PKEY_up_ref(c->key);
     if (!issuer)
         issuer = c;
     X509_set_version(c->x509, X509_VERSION_3);
@@ -147,6 +170,9 @@ struct cert *cert_make(const struct cert_wish *wish, const struct cert *issuer)
     add_extensions(c->x509, wish);
     must(X509_sign(c->x509, issuer->key, EVP_PKEY_is_a(issuer->key, "ED25519") ? NULL :
                    wish->sha1 ? EVP_sha1() : EVP_sha256()) > 0);
+    c->der_len = i2d_X509(c->x509, &c->der);
+    c->key_der_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(c->x509), &c->key_der);
+    must(c->der_len > 0 && c->key_der_len > 0);
     return c;
 }
 
@@ -156,6 +182,8 @@ void cert_free(struct cert *c)
         return;
     X509_free(c->x509);
     EVP_PKEY_free(c->key);
+    OPENSSL_free(c->der);
+    OPENSSL_free(c->key_der);
     free(c);
 }
 
@@ -166,6 +194,16 @@ void cert_fingerprint(const struct cert *c, char text[65])
     must(X509_digest(c->x509, EVP_sha256(), digest, NULL));
     for (int i = 0; i < 32; i++)
         snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+struct slice cert_der(const struct cert *c)
+{
+    return slice(c->der, (size_t)c->der_len);
+}
+
+struct slice cert_key_der(const struct cert *c)
+{
+    return slice(c->key_der, (size_t)c->key_der_len);
 }
 
 /* --- files --------------------------------------------------------------------------- */

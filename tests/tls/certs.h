@@ -17,8 +17,12 @@ struct cert_wish {
     const char *common_name;        /* NULL: the first of `dns`, else none */
     const char *dns[8];             /* DNS-IDs, as they are */
     struct slice odd_dns;           /* one more that may hold any byte */
+    struct slice odd_common_name;   /* a CN of UTF-8 that may hold any byte */
+    struct slice odd_names;         /* the whole subjectAltName, as it is */
+    const char *organization;
     const char *address;            /* an iPAddress */
     enum cert_key key;
+    const struct cert *key_of;      /* the key of another one instead */
     time_ms from, until;            /* 0: a day ago, in a year */
     bool is_ca;
     const char *basic;              /* basicConstraints in OpenSSL's words, NULL for what `is_ca` says */
@@ -41,5 +45,9 @@ const char *cert_text_file(const char *file, const char *text);
 const char *cert_path(const char *file);        /* writes nothing */
 
 void cert_fingerprint(const struct cert *c, char text[65]);
+
+/* The certificate, and its SubjectPublicKeyInfo, as DER; valid as long as `c`. */
+struct slice cert_der(const struct cert *c);
+struct slice cert_key_der(const struct cert *c);
 
 #endif
