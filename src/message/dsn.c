@@ -32,6 +32,12 @@ static const struct advice {
     { "4.7", "The recipient's mail server took no mail for as long as we tried. Send the message again later." },
     { "4.", "The recipient's mail server could not be reached. Send the message again later." },
     { "6.", "The recipient's mail server does not take a message of this form. Send it as plain text." },
+    { "7.10", "The message may only travel over encrypted connections to servers that prove who they are, and there "
+              "was none to the recipient's mail server. It was not sent in another way. Send it again without that "
+              "demand (REQUIRETLS) if it need not be kept, or show this notice to your mail administrator." },
+    { "7.30", "The message was sent with the demand that every mail server on its way keep it encrypted (REQUIRETLS), "
+              "and the recipient's mail server does not promise that. It was not sent there. Reach the recipient in "
+              "another way, or send the message again without that demand if it need not be kept." },
     { "7.4", "The message may only travel encrypted, and no such connection to the recipient's mail server could be "
              "made. It was not sent in clear. Show this notice to your mail administrator." },
     { "7.5", "The message may only travel encrypted, and the recipient's mail server could not prove who it is. It "
@@ -367,6 +373,8 @@ void dsn_write(const struct dsn *d, struct buf *out)
     date_field(out, "Date: ", d->wall);
     buf_text(out, "Message-ID: <%s@%s>\r\n", id, d->hostname);
     buf_add(out, SLICE("Auto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n"));
+    if (d->tls_optional)        /* once, whatever the original has (REQTLS-007, -044) */
+        buf_add(out, SLICE("TLS-Required: No\r\n"));
     buf_text(out, "Content-Type: multipart/report; report-type=delivery-status;\r\n        boundary=\"%s\"\r\n", boundary);
     buf_text(out, "Content-Transfer-Encoding: %s\r\n\r\n", is_seven_bit(header) ? "7bit" : "8bit");
     write_text(d, boundary, out);

@@ -28,6 +28,7 @@ struct dsn {
     time_ms give_up;                /* delay notices: how long we go on trying */
     const struct dsn_recipient *recipients;
     size_t count;
+    bool tls_optional;              /* the original said TLS-Required: No, and so does the notice (RFC 8689 5) */
     struct slice original_header;   /* goes in as text/rfc822-headers, cut at a line end to 32 KiB, 8-bit bytes as they are */
 };
 

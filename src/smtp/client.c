@@ -164,6 +164,8 @@ static bool ehlo(struct smtp_client *s, bool helo_allowed, struct error *why)
     answer.peer.esmtp = true;
     if (conn_tls(s->conn))      /* offered once more inside TLS, it cannot be meant (STARTTLS-004) */
         answer.peer.starttls = false;
+    else                        /* offered in clear, anybody may have put it there (REQTLS-023) */
+        answer.peer.requiretls = false;
     forget(s, &answer.peer);
     return true;
 }
@@ -257,6 +259,8 @@ static size_t say_command(struct mailing *m, size_t number)
             conn_text(m->s->conn, " SIZE=%llu", (unsigned long long)m->mail->size);
         if (peer->eightbitmime && m->mail->needs_8bit)
             conn_text(m->s->conn, " BODY=8BITMIME");
+        if (m->mail->requiretls)
+            conn_text(m->s->conn, " REQUIRETLS");
         conn_text(m->s->conn, "\r\n");
     }
     return conn_unsent(m->s->conn) - before;

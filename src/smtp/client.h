@@ -24,7 +24,8 @@ extern const struct smtp_times smtp_client_times;
 struct smtp_peer {
     char name[256];             /* first word of the 250, escaped */
     bool esmtp;                 /* EHLO was accepted; false after HELO */
-    bool starttls, pipelining, eightbitmime, enhanced_status, dsn, smtputf8, chunking, requiretls;
+    bool starttls, pipelining, eightbitmime, enhanced_status, dsn, smtputf8, chunking;
+    bool requiretls;            /* of an EHLO inside TLS only (REQTLS-023) */
     bool has_size;
     uint64_t size_max;          /* 0: no fixed limit */
     char greeting[256];         /* text of the 220, escaped; for people only, so it outlives TLS */
@@ -81,6 +82,7 @@ struct smtp_mail {
     const char *sender;         /* "" for null */
     uint64_t size;              /* bytes of the message */
     bool needs_8bit;            /* it has bytes above 127 */
+    bool requiretls;            /* MAIL carries REQUIRETLS (RFC 8689 2); the caller knows that the server offers it */
     struct smtp_source source;
 };
 

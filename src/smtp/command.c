@@ -129,6 +129,15 @@ static bool take_body(struct slice value, struct smtp_command *c, struct smtp_re
     return true;
 }
 
+/* REQTLS-001: a parameter without a value. */
+static bool take_requiretls(struct slice value, struct smtp_command *c, struct smtp_refusal *refusal)
+{
+    if (value.at)
+        return refuse(refusal, 501, "5.5.4", "REQUIRETLS takes no value");
+    c->requiretls = true;
+    return true;
+}
+
 static const struct parameter {
     enum smtp_verb verb;
     const char *keyword;
@@ -136,6 +145,7 @@ static const struct parameter {
 } parameters[] = {
     { VERB_MAIL, "SIZE", take_size },
     { VERB_MAIL, "BODY", take_body },
+    { VERB_MAIL, "REQUIRETLS", take_requiretls },
 };
 enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
 

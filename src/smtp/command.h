@@ -1,13 +1,14 @@
 /* smtp/command.h - one command line of an SMTP client, as a value. Pure.
  *
- * RFC 5321 4.1.1, 4.1.2; parameters of RFC 1870 (SIZE) and RFC 6152 (BODY). */
+ * RFC 5321 4.1.1, 4.1.2; parameters of RFC 1870 (SIZE), RFC 6152 (BODY) and
+ * RFC 8689 (REQUIRETLS). */
 #ifndef SMTP_COMMAND_H
 #define SMTP_COMMAND_H
 
 #include "smtp/address.h"
 
-/* RFC 5321 4.5.3.1.4 asks for 512 bytes with CRLF, RFC 1870 adds 26 to MAIL
- * and RFC 6152 adds 17. The rest is room for long addresses. */
+/* RFC 5321 4.5.3.1.4 asks for 512 bytes with CRLF; to MAIL, RFC 1870 adds 26,
+ * RFC 6152 17 and RFC 8689 11. The rest is room for long addresses. */
 enum { COMMAND_LINE_MAX = 2048 };
 
 enum smtp_verb {
@@ -31,6 +32,7 @@ struct smtp_command {
     uint64_t size;              /* SIZE=, saturated: more digits than fit count as UINT64_MAX (SMTP-195) */
     bool has_body;
     enum smtp_body body;
+    bool requiretls;
 };
 
 /* How a refused line is to be answered. */

@@ -173,6 +173,8 @@ static void serve_hello(struct dialogue *d, const struct smtp_command *command)
         conn_text(d->conn, "250-SIZE\r\n");
     if (server->tls && !conn_tls(d->conn))      /* STARTTLS-003 */
         conn_text(d->conn, "250-STARTTLS\r\n");
+    if (server->requiretls && conn_tls(d->conn))    /* REQTLS-002 */
+        conn_text(d->conn, "250-REQUIRETLS\r\n");
     conn_text(d->conn, "250 ENHANCEDSTATUSCODES\r\n");
 }
 

@@ -1,10 +1,10 @@
 /* smtp/server.h - the server's side of the dialogue.
  *
  * smtp_serve speaks RFC 5321 with PIPELINING, SIZE, 8BITMIME,
- * ENHANCEDSTATUSCODES and STARTTLS until the client leaves or is told to. It
- * knows the protocol and holds no policy: whom to take mail from and for, and
- * where the message goes, it asks its house. Memory per session is bounded
- * whatever the client does (SMTP-067). */
+ * ENHANCEDSTATUSCODES, STARTTLS and, inside TLS, REQUIRETLS until the client
+ * leaves or is told to. It knows the protocol and holds no policy: whom to
+ * take mail from and for, and where the message goes, it asks its house.
+ * Memory per session is bounded whatever the client does (SMTP-067). */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H
 
@@ -38,6 +38,7 @@ struct smtp_session {
     bool has_size;
     uint64_t declared_size;
     enum smtp_body body;
+    bool requiretls;                    /* MAIL asked for TLS on every hop to come (RFC 8689) */
     size_t recipients;                  /* accepted */
     /* the message: valid in `end` */
     uint64_t bytes;                     /* as given to `body` when it kept all of them */
@@ -79,6 +80,8 @@ struct smtp_server {
     bool implicit_tls;                  /* TLS before the greeting (STARTTLS-039) */
     bool require_tls;                   /* 530 5.7.0 in clear, but for NOOP EHLO HELO STARTTLS RSET HELP QUIT
                                          * (STARTTLS-023) */
+    bool requiretls;                    /* REQUIRETLS is offered inside TLS: the house sees to it that what was asked
+                                         * is asked of the next server too (REQTLS-002) */
     bool qualified_domains_only;        /* submission, SMTP-172: for a domain without a dot 554, 5.1.8 in MAIL, 5.1.2
                                          * in RCPT */
     struct smtp_limits limits;

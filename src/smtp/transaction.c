@@ -12,6 +12,7 @@ static void forget_transaction(struct dialogue *d)
     s->has_size = false;
     s->declared_size = 0;
     s->body = BODY_7BIT;
+    s->requiretls = false;
     s->recipients = 0;
     s->bytes = 0;
     s->eight_bit = false;
@@ -36,6 +37,21 @@ static bool is_qualified(const struct dialogue *d, const struct mailbox *m)
 
 /* --- MAIL --------------------------------------------------------------------- */
 
+/* REQTLS-003. In clear the demand is refused and not taken note of: whoever can
+ * read the message now cannot be kept from it later. */
+static bool refuse_requiretls(struct dialogue *d)
+{
+    const struct smtp_server *server = d->server;
+
+    if (conn_tls(d->conn) && server->requiretls)
+        return false;
+    if (server->tls && server->requiretls)
+        dialogue_refuse(d, 530, "5.7.10", "REQUIRETLS needs TLS, say STARTTLS first");
+    else
+        dialogue_refuse(d, 555, "5.5.4", "MAIL parameter REQUIRETLS is not offered here");
+    return true;
+}
+
 static void begin_transaction(struct dialogue *d, const struct smtp_command *command)
 {
     struct smtp_session *s = &d->session;
@@ -46,6 +62,7 @@ static void begin_transaction(struct dialogue *d, const struct smtp_command *com
     s->has_size = command->has_size;
     s->declared_size = command->size;
     s->body = command->body;
+    s->requiretls = command->requiretls;
 }
 
 void transaction_mail(struct dialogue *d, const struct smtp_command *command)
@@ -57,6 +74,8 @@ void transaction_mail(struct dialogue *d, const struct smtp_command *command)
         dialogue_refuse(d, 503, "5.5.1", "Say EHLO first");
     } else if (d->in_transaction) {
         dialogue_refuse(d, 503, "5.5.1", "There is a MAIL already; RSET ends it");
+    } else if (command->requiretls && refuse_requiretls(d)) {
+        return;
     } else if (limits->messages && d->session.messages >= limits->messages) {
         dialogue_reply(d, 421, "4.7.0", "%s Enough messages for one session, come again", d->server->hostname);
         dialogue_end(d, ENDED_CUT_OFF, "%u messages", d->session.messages);

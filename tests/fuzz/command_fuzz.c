@@ -26,7 +26,7 @@ static void check_command(const struct smtp_command *c, struct slice line)
     if (c->verb == VERB_MAIL || c->verb == VERB_RCPT)
         assert(c->path.is_null || c->path.local.len > 0);
     if (c->verb == VERB_RCPT)
-        assert(!c->path.is_null && !c->has_size && !c->has_body);
+        assert(!c->path.is_null && !c->has_size && !c->has_body && !c->requiretls);
     if (!c->has_size)
         assert(c->size == 0);
 }

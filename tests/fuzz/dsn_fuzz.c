@@ -18,7 +18,8 @@ static void check_line(struct slice line)
 static void check_field(struct slice line)
 {
     static const char *const ours[] = { "From: ", "To: ", "Subject: ", "Date: ", "Message-ID: ", "Auto-Submitted: ",
-                                        "MIME-Version: ", "Content-Type: ", "Content-Transfer-Encoding: " };
+                                        "MIME-Version: ", "TLS-Required: No\r", "Content-Type: ",
+                                        "Content-Transfer-Encoding: " };
 
     if (line.at[0] == ' ')
         return;
@@ -67,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .give_up = SECONDS(1136214245),
         .recipients = r,
         .count = size % 3,
+        .tls_optional = size % 5 == 0,
         .original_header = rest,
     };
     buf_init(&out, 16 * size + 65536);

@@ -3,7 +3,8 @@
  *
  * Claims: every recipient has a result when smtp_send says so; no line end
  * stands alone in what is written; after a bare newline in the message no dot
- * follows. */
+ * follows; REQUIRETLS is believed in under TLS only (REQTLS-023), and said for
+ * the messages that ask for it. */
 #include "tests/fuzz/fuzz.h"
 
 #include "net/script.h"
@@ -52,6 +53,7 @@ static bool send_one(struct smtp_client *client, unsigned choice)
         .sender = choice & 8 ? "" : "a@example.org",
         .size = source.left.len,
         .needs_8bit = choice % 8 == 5,
+        .requiretls = (choice & 128) && client->peer.requiretls,
         .source = { &source, next },
     };
     struct error why = { 0 };
@@ -85,12 +87,18 @@ static void talk(struct smtp_client *client, uint8_t choice)
         else if (why.code != E_STARTTLS_REFUSED && why.code != E_STARTTLS_NOT_OFFERED)
             return;
     }
+    assert(!client->peer.requiretls || conn_tls(client->conn));
     for (unsigned i = 0; i < 3; i++)
         if (!send_one(client, choice + i))
             return;
     if (!smtp_reset(client, &why))
         return;
     smtp_quit(client);
+}
+
+static bool says(struct slice written, const char *words)
+{
+    return written.len && memmem(written.at, written.len, words, strlen(words));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -105,6 +113,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     talk(&client, data[1]);
     conn_close(client.conn);
     check_lines(script_written(script));
+    if (data[1] < 126)      /* nor do the two messages after it */
+        assert(!says(script_written(script), "REQUIRETLS"));
     script_free(script);
     return 0;
 }

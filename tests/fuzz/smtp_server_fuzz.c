@@ -2,8 +2,9 @@
  * sets the server up, the second how the rest arrives.
  *
  * Claims: the house is asked in order, never for a message with a bare CR or
- * LF; every reply is well formed; and without DATA there is exactly one for
- * each command (SMTP-005). */
+ * LF; a transaction requires TLS only inside TLS, and from its first moment to
+ * its last or never (REQTLS-003); every reply is well formed; and without DATA
+ * there is exactly one for each command (SMTP-005). */
 #include "tests/fuzz/fuzz.h"
 
 #include "net/script.h"
@@ -11,6 +12,8 @@
 
 struct house {
     bool open;              /* a MAIL was accepted and has not ended */
+    bool willing;           /* REQUIRETLS is offered */
+    bool requiretls;        /* that MAIL asked for it */
     size_t recipients;
     unsigned data;          /* DATA commands that were let through */
     char last;              /* byte of the body */
@@ -33,6 +36,8 @@ static void fuzz_mail(void *self, const struct smtp_session *s, struct smtp_answ
     struct house *h = self;
 
     assert(!h->open && s->client_name[0] && s->recipients == 0);
+    assert(!s->requiretls || (h->willing && conn_tls(s->conn)));
+    h->requiretls = s->requiretls;
     answer(h, &s->sender, a);
     h->open = a->code == 250;
     h->recipients = 0;
@@ -43,6 +48,7 @@ static void fuzz_rcpt(void *self, const struct smtp_session *s, const struct mai
     struct house *h = self;
 
     assert(h->open && s->recipients == h->recipients && !to->is_null);
+    assert(s->requiretls == h->requiretls);
     answer(h, to, a);
     h->recipients += a->code == 250;
 }
@@ -51,7 +57,7 @@ static void fuzz_data(void *self, const struct smtp_session *s, struct smtp_answ
 {
     struct house *h = self;
 
-    assert(h->open && h->recipients > 0 && a->code == 354);
+    assert(h->open && h->recipients > 0 && a->code == 354 && s->requiretls == h->requiretls);
     h->bytes = 0;
     h->last = '\0';
     h->bare = h->failed = false;
@@ -79,7 +85,7 @@ static void fuzz_end(void *self, const struct smtp_session *s, struct smtp_answe
 {
     struct house *h = self;
 
-    assert(h->open && h->recipients > 0);
+    assert(h->open && h->recipients > 0 && s->requiretls == h->requiretls);
     assert(h->failed || (!h->bare && s->bytes == h->bytes));
     assert(h->failed || h->bytes == 0 || h->last == '\n');
     h->open = false;
@@ -133,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     server.tls = data[0] & 8 ? (const struct tls_server *)(const void *)&context : NULL;
     server.require_tls = data[0] & 16;
     server.qualified_domains_only = data[0] & 32;
+    server.requiretls = house.willing = data[1] & 1;
     server.limits.message_bytes = data[0] & 64 ? 100 : 0;
     server.limits.line_bytes = data[0] & 128 ? 20 : 0;
     server.limits.recipients = 5;

@@ -3,6 +3,7 @@
 #include "message/dsn.h"
 
 #include "base/memory.h"
+#include "message/header.h"
 
 #define ARRIVED SECONDS(1136214245)     /* Mon, 02 Jan 2006 15:04:05 */
 
@@ -171,6 +172,8 @@ TEST(each_status_brings_its_own_advice_once)
         { "5.4.7", "for as long as we tried" },     { "5.4.1", "could not be reached" },
         { "5.6.3", "of this form" },                { "4.7.4", "may only travel encrypted, and no" },
         { "5.7.5", "could not prove who it is" },   { "5.7.1", "by its own rules" },
+        { "5.7.10", "servers that prove who they are" },     /* REQTLS-026 */
+        { "5.7.30", "keep it encrypted (REQUIRETLS)" },
         { "5.0.0", "If you do not know" },          { "nonsense", "If you do not know" },
     };
 
@@ -230,6 +233,44 @@ TEST(a_delay_notice_says_how_long_we_go_on)
     CHECK(strstr(text, "Will-Retry-Until: Sat, 07 Jan 2006 15:04:05 +0000\r\n"));
     CHECK(strstr(text, "You need not send it again: we go on trying until Sat, 07 Jan 2006"));
     CHECK(!strstr(text, "typing errors"));
+}
+
+TEST(the_status_codes_of_requiretls_stand_in_the_report)       /* REQTLS-026 */
+{
+    struct dsn_recipient r = { .address = "a@example.net", .status = "5.7.30", .why = "no host offers REQUIRETLS" };
+    struct dsn d = notice(&r, 1);
+
+    CHECK(strstr(written(d), "Action: failed\r\nStatus: 5.7.30\r\nDiagnostic-Code: X-Postern; no host offers REQUIRETLS\r\n"));
+    r.status = "5.7.10";
+    CHECK(strstr(written(d), "Action: failed\r\nStatus: 5.7.10\r\n"));
+}
+
+/* How often the notice's own header, not one that it returns, says so. */
+static unsigned count_tls_required(const char *text)
+{
+    static char header[4096];
+
+    snprintf(header, sizeof header, "%.*s", SLICE_ARGS(header_of(slice_of(text))));
+    return count_lines(header, "TLS-Required: No\r\n");
+}
+
+TEST(a_notice_about_mail_that_may_do_without_tls_says_so_once)
+{
+    static const char *const originals[] = { "Subject: x\r\n\r\n", "TLS-Required: No\r\nSubject: x\r\n\r\n" };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct dsn_recipient r = refused();
+        struct dsn d = notice(&r, 1);
+
+        d.original_header = slice_of(originals[i]);
+        CHECK(count_tls_required(written(d)) == 0);
+        d.tls_optional = true;
+        check_lines(written(d));
+        CHECK_ID("REQTLS-044", count_tls_required(written(d)) == 1);
+        CHECK_ID("REQTLS-007", count_lines(written(d), "TLS-Required:") == 1 + (unsigned)i);   /* the other is returned */
+        d.action = DSN_DELAYED;
+        CHECK_ID("REQTLS-044", count_tls_required(written(d)) == 1);
+    }
 }
 
 /* Nothing from a remote may begin a line of its own. */

@@ -113,7 +113,11 @@ static const struct {
     { "MAIL FROM:<> SMTPUTF8", 555, "5.5.4", VERB_MAIL },
     { "MAIL FROM:<> AUTH=<>", 555, "5.5.4", VERB_MAIL },
     { "MAIL FROM:<> RET=FULL", 555, "5.5.4", VERB_MAIL },
-    { "MAIL FROM:<> REQUIRETLS", 555, "5.5.4", VERB_MAIL },
+    { "MAIL FROM:<> REQUIRETLS=1", 501, "5.5.4", VERB_MAIL },       /* REQTLS-001 */
+    { "MAIL FROM:<> REQUIRETLS=", 501, "5.5.4", VERB_MAIL },
+    { "MAIL FROM:<> REQUIRETLS SIZE=1 RequireTLS", 501, "5.5.4", VERB_MAIL },
+    { "MAIL FROM:<> REQUIRETLSX", 555, "5.5.4", VERB_MAIL },
+    { "RCPT TO:<a@x> REQUIRETLS", 555, "5.5.4", VERB_RCPT },
     { "RCPT TO:<a@x> NOTIFY=NEVER", 555, "5.5.4", VERB_RCPT },
     { "RCPT TO:<a@x> SIZE=1", 555, "5.5.4", VERB_RCPT },
     { "MAIL FROM:<> BODY=BINARYMIME", 555, "5.5.4", VERB_MAIL },
@@ -208,6 +212,13 @@ TEST(mail_takes_size_and_body)
     CHECK(!command.has_size && command.size == 0);
     CHECK(parse("MAIL FROM:<>  BODY=8bitmime   size=0"));
     CHECK(command.has_size && command.size == 0);
+}
+
+TEST(mail_may_require_tls)      /* REQTLS-001 */
+{
+    CHECK(parse("MAIL FROM:<u@example.org> REQUIRETLS") && command.requiretls);
+    CHECK(parse("MAIL FROM:<> size=1 requiretls body=7bit") && command.requiretls && command.has_size && command.has_body);
+    CHECK(parse("MAIL FROM:<REQUIRETLS@example.org>") && !command.requiretls);
 }
 
 TEST(a_size_that_fits_no_number_is_the_largest)     /* SMTP-195 */
