@@ -42,6 +42,7 @@ struct engine_row {
     bool delay_told;
 };
 typedef void engine_each(void *arg, const struct engine_row *row);
+typedef void engine_each_tally(void *arg, const struct tally *t);
 
 /* One recipient, as much as the schedule needs of it. */
 struct engine_due {
@@ -111,6 +112,13 @@ struct engine_class {
     bool (*operate)(struct engine *e, enum queue_act act, message_id from, message_id to, time_ms now,
                     uint64_t *removed, struct error *why);
 
+    /* Apply: a note in place of the one with its kind and key; an empty value removes it. */
+    bool (*put_note)(struct engine *e, const struct note *n, struct error *why);
+
+    /* Apply: adds to what is counted; and up to `limit` of days before `day` go. */
+    bool (*add_tally)(struct engine *e, const struct tally *t, struct error *why);
+    bool (*forget_tallies)(struct engine *e, uint32_t day, size_t limit, size_t *count, struct error *why);
+
     /* Loop: the group is over. The drafts are those of plan(). */
     void (*applied)(struct engine *e, struct draft **drafts, size_t count);
 
@@ -132,6 +140,20 @@ struct engine_class {
     bool (*body_read)(struct engine *e, struct engine_body *b, uint64_t offset, char *into, size_t size, size_t *got,
                       struct error *why);
     void (*body_close)(struct engine *e, struct engine_body *b);    /* NULL is fine */
+
+    /* The one note with this key, or none; up to `limit` of a kind by key, those
+     * behind `after`; up to `limit` by due time, those due by `now` whose key
+     * belongs to `slot` of `slots` (schedule_slot). The cost of each is that of
+     * what it gives, and for the last of what is due to other slots. */
+    bool (*find_note)(struct engine *e, uint8_t kind, const char *key, note_each *each, void *arg, struct error *why);
+    bool (*list_notes)(struct engine *e, uint8_t kind, const char *after, size_t limit, note_each *each, void *arg,
+                       struct error *why);
+    bool (*due_notes)(struct engine *e, uint8_t kind, unsigned slot, unsigned slots, time_ms now, size_t limit,
+                      note_each *each, void *arg, struct error *why);
+
+    /* Up to `limit` in the order of day and key, those behind (day, after). */
+    bool (*list_tallies)(struct engine *e, uint32_t day, struct slice after, size_t limit, engine_each_tally *each,
+                         void *arg, struct error *why);
 
     void (*figures)(struct engine *e, struct engine_figures *out);
 };

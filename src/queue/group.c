@@ -252,3 +252,13 @@ void queue_applied(struct queue *q, struct group *g)
     free(g->drafts);
     free(g);
 }
+
+void queue_commit(struct queue *q)
+{
+    struct group *g;
+
+    while ((g = queue_group(q))) {
+        group_apply(g);
+        queue_applied(q, g);
+    }
+}

@@ -7,6 +7,8 @@
  *     settle.c     what became of it
  *     operate.c    what people may do
  *     list.c       what people get to see
+ *     note.c       what others want kept
+ *     tally.c      what is counted
  *     group.c      many requests, one transaction
  *     fresh.c      new messages that are still in memory
  *     schedule.c   who is next
@@ -127,13 +129,31 @@ bool envelope_check(const struct envelope *e, struct error *why) must_check;
 /* A message just stored by this member is in memory now. */
 void member_enlist(struct queue *q, struct member *m, const struct envelope *e);
 
+/* --- notes and tallies --------------------------------------------------------- */
+
+/* Trouble with what is kept for others and has nobody who asks: said when it begins and when it is over. */
+void kept_report(struct queue *q, bool done, const struct error *why);
+
+/* Counted since the last flush. */
+struct tallies {
+    struct table table;             /* of struct counted, by day and key */
+    struct counted *first;          /* all of them */
+    struct arena memory;
+    bool overflow;                  /* some had no room; said once */
+};
+void tallies_init(struct tallies *t);
+void tallies_done(struct tallies *t);
+
 /* --- the queue ------------------------------------------------------------------ */
 
 struct queue {
     struct engine *engine;
     uint64_t minimum_free;
     struct schedule *schedule;
+    unsigned slots;
     struct table messages, leases;
+    struct table notes;             /* on their way to the disk: the latest of each kind and key */
+    struct tallies tallies;
     uint64_t last_lease;            /* numbers begin at random: those of a former process mean nothing here */
     uint64_t recipients;
     size_t held;                    /* messages */
@@ -142,6 +162,7 @@ struct queue {
     struct member *waiting, **waiting_end;
     bool group_wanted;              /* false: what waits has failed before, and can wait */
     bool in_trouble;                /* settlements could not be stored; said once */
+    bool keeping_fails;             /* notes or tallies could not be; said once */
     struct group *out;
     uint64_t groups, members;
     time_ms now;                    /* as last told */

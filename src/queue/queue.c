@@ -33,7 +33,9 @@ struct queue *queue_over(struct engine *e, const struct queue_settings *s, struc
     q->engine = e;
     q->minimum_free = s->minimum_free;
     q->waiting_end = &q->waiting;
-    q->schedule = schedule_new(s->slots ? s->slots : 1, s->per_destination ? s->per_destination : 1);
+    q->slots = s->slots ? s->slots : 1;
+    q->schedule = schedule_new(q->slots, s->per_destination ? s->per_destination : 1);
+    tallies_init(&q->tallies);
     if (lease_numbers(q, why) && e->class->load(e, load_one, &l, why))
         return q;
     queue_close(q);
@@ -107,6 +109,8 @@ void queue_close(struct queue *q)
     assert(!q->out);
     cancel_waiting(q);
     free_all(q);
+    table_done(&q->notes);
+    tallies_done(&q->tallies);
     schedule_free(q->schedule);
     q->engine->class->close(q->engine);
     free(q);

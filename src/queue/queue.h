@@ -16,6 +16,8 @@
 #define QUEUE_QUEUE_H
 
 #include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "queue/message_id.h"
 
@@ -52,12 +54,20 @@ struct queue_recipient {
     const char *destination;        /* where it goes, in the words of deliver/route.h; groups deliveries */
 };
 
+/* What the sender asked of TLS (RFC 8689). Kept with the message, for every copy of it. */
+enum tls_request {
+    TLS_AS_USUAL,
+    TLS_REQUIRED,                   /* MAIL ... REQUIRETLS */
+    TLS_OPTIONAL,                   /* the header field TLS-Required: No */
+};
+
 struct envelope {
     message_id id;
     const char *sender;             /* "" for null */
     time_ms arrived;                /* wall clock */
     uint64_t size;                  /* bytes of the message; set by the queue */
     bool eight_bit;                 /* it has bytes above 127 */
+    enum tls_request tls;
     const char *origin;             /* for people: "client.example.org[192.0.2.7] ESMTPS TLSv1.3" */
     const struct queue_recipient *recipients;
     size_t count;
@@ -135,10 +145,69 @@ void queue_revoke(struct queue *q, uint64_t lease, time_ms due);
  * such delivery (it was settled). */
 bool queue_resume(struct queue *q, message_id id, const char *destination, unsigned slot, uint64_t *lease) must_check;
 
+/* --- notes -------------------------------------------------------------
+ * What others want kept beside the mail, and shared: policies, memories. The
+ * queue knows only their kind, key and bytes. They join the groups, and every
+ * reader sees the latest, stored or still on its way (Q10). `each` gets what is
+ * valid during the call, and must not change notes. */
+struct note {
+    uint8_t kind;                   /* the owner's; 0 is none */
+    const char *key;                /* "example.org"; 1 to NOTE_KEY_MAX bytes */
+    time_ms due;                    /* wall clock: when its owner wants to look at it; TIME_NEVER */
+    struct slice value;             /* at most NOTE_VALUE_MAX; empty: there is none */
+};
+enum { NOTE_KEY_MAX = 320, NOTE_VALUE_MAX = 128 * 1024 };
+typedef void note_each(void *arg, const struct note *n);
+
+/* Put in place of the one with its kind and key; an empty value removes it.
+ * Copies. When it cannot be stored the old one stays: E_STORAGE, E_STORAGE_FULL;
+ * E_USAGE past the bounds. `answer` may be NULL: trouble is logged then, and of
+ * several for one key that wait together only the last is written. */
+void queue_note(struct queue *q, const struct note *n, queue_answer *answer, void *arg);
+
+/* Memory from `arena`. E_NOT_FOUND: there is none; E_STORAGE: whether there is one cannot be said; E_LIMIT: it does
+ * not fit the arena. */
+bool queue_note_find(struct queue *q, uint8_t kind, const char *key, struct arena *arena, struct note *out,
+                     struct error *why) must_check;
+
+/* Up to `limit` notes of a kind by key, from behind `after` ("" from the first). Returns how many. */
+size_t queue_note_list(struct queue *q, uint8_t kind, const char *after, size_t limit, note_each *each, void *arg);
+
+/* Up to `limit` notes of a kind that are due by `now`, earliest first, of those that belong to `slot`:
+ * a key belongs to the slot that a destination of that name would. Returns how many. */
+size_t queue_note_due(struct queue *q, uint8_t kind, unsigned slot, time_ms now, size_t limit, note_each *each,
+                      void *arg);
+
+/* --- tallies -----------------------------------------------------------
+ * Counters by day: what happened how often, for statistics. They gather in
+ * memory until queue_tally_flush, so that a busy counter costs one row now and
+ * then, not one for each message; what gathered since is lost with a killed
+ * process (Q11). */
+struct tally {
+    uint32_t day;                   /* days since 1970-01-01 UTC */
+    struct slice key;               /* what is counted, in its owner's words; 1 to TALLY_KEY_MAX bytes */
+    uint64_t count;                 /* up to INT64_MAX, where it stays */
+};
+enum { TALLY_KEY_MAX = 2048 };
+
+void queue_tally(struct queue *q, const struct tally *t);       /* adds `count`. Copies */
+
+/* What has gathered joins the next group, and wants one. Call it every second or two, and before the end. */
+void queue_tally_flush(struct queue *q);
+
+/* Up to `limit` of the days from `*day` on, in the order of day and key, behind (*day, *after),
+ * which it moves on (`after` is a buf of at least TALLY_KEY_MAX). Only those that are stored. Returns how many. */
+size_t queue_tally_list(struct queue *q, uint32_t *day, struct buf *after, size_t limit,
+                        void (*each)(void *arg, const struct tally *t), void *arg);
+
+/* Those of days before `day` go, a piece with each of the next groups. */
+void queue_tally_forget(struct queue *q, uint32_t day);
+
 /* --- groups ------------------------------------------------------------ */
 struct group *queue_group(struct queue *q);         /* NULL when nothing waits or a group is out */
 void group_apply(struct group *g);                  /* any thread */
 void queue_applied(struct queue *q, struct group *g);   /* answers; frees the group */
+void queue_commit(struct queue *q);                 /* all of it here and now, until no group is wanted; none may be out */
 
 /* Housekeeping joins the groups by itself: dead segments go, a segment kept
  * alive by little is copied together. Call about every ten seconds. */

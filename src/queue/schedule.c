@@ -208,6 +208,16 @@ static void advance(struct schedule *s, time_ms now)
 
 /* --- deliveries -------------------------------------------------------- */
 
+static unsigned slot_of(uint64_t hash, unsigned slots)
+{
+    return (unsigned)(hash % slots);
+}
+
+unsigned schedule_slot(struct slice destination, unsigned slots)
+{
+    return slot_of(table_hash(destination), slots);
+}
+
 static struct destination *destination_named(struct schedule *s, const char *name)
 {
     struct slice text = slice_of(name);
@@ -221,7 +231,7 @@ static struct destination *destination_named(struct schedule *s, const char *nam
     }
     to = memory_new(sizeof *to + text.len + 1);
     memcpy(to->name, text.at, text.len);
-    to->slot = (unsigned)(hash % s->slots);
+    to->slot = slot_of(hash, s->slots);
     to->link.key = hash;
     table_add(&s->destinations, &to->link);
     return to;

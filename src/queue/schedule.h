@@ -36,6 +36,9 @@ struct delivery {
 struct schedule *schedule_new(unsigned slots, unsigned per_destination);
 void schedule_free(struct schedule *s);     /* but not its deliveries: free() does for them then. NULL is fine */
 
+/* Whose a destination of this name is: always the same one's of `slots`. */
+unsigned schedule_slot(struct slice destination, unsigned slots);
+
 /* A new delivery, HELD. */
 struct delivery *schedule_delivery(struct schedule *s, const char *destination);
 

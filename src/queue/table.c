@@ -83,6 +83,17 @@ struct table_link *table_next(struct table_link *link)
     return link;
 }
 
+struct table_link *table_walk(const struct table *t, const struct table_link *before)
+{
+    size_t bucket = before ? bucket_of(t, before->key) + 1 : 0;
+
+    if (before && before->next)
+        return before->next;
+    while (bucket < t->size && !t->buckets[bucket])
+        bucket++;
+    return bucket < t->size ? t->buckets[bucket] : NULL;
+}
+
 struct table_link *table_take_any(struct table *t, size_t *bucket)
 {
     struct table_link *link;

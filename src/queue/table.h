@@ -25,6 +25,9 @@ void table_remove(struct table *t, struct table_link *link);    /* it must be in
 struct table_link *table_find(const struct table *t, uint64_t key);
 struct table_link *table_next(struct table_link *link);         /* another with the same key */
 
+/* All of them, in no order: the walk begins and ends with NULL. */
+struct table_link *table_walk(const struct table *t, const struct table_link *before);
+
 /* Takes any one out; NULL when none is left. Emptying a table takes one walk. */
 struct table_link *table_take_any(struct table *t, size_t *bucket);
 

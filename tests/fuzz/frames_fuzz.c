@@ -31,6 +31,18 @@ FRAME(operate, struct frame_operate, frame_get_operate(in, &f), frame_put_operat
 FRAME(view, struct queue_view, frame_get_view(in, a, &f), frame_put_view(out, &f))
 FRAME(figures, struct queue_figures, frame_get_figures(in, &f), frame_put_figures(out, &f))
 
+FRAME(recall, struct frame_recall, frame_get_recall(in, a, &f), frame_put_recall(out, &f))
+FRAME(recalled, struct frame_recalled, frame_get_recalled(in, a, &f), frame_put_recalled(out, &f))
+FRAME(note, struct note, frame_get_note(in, a, &f), frame_put_note(out, &f))
+FRAME(notes_due, struct frame_notes_due, frame_get_notes_due(in, &f), frame_put_notes_due(out, &f))
+FRAME(note_key, struct frame_note_key, frame_get_note_key(in, a, &f), frame_put_note_key(out, &f))
+FRAME(note_list, struct frame_note_list, frame_get_note_list(in, a, &f), frame_put_note_list(out, &f))
+FRAME(notes_listed, struct frame_notes_listed, frame_get_notes_listed(in, a, &f), frame_put_notes_listed(out, &f))
+FRAME(tallies, struct frame_tallies, frame_get_tallies(in, a, &f), frame_put_tallies(out, &f))
+FRAME(tally, struct tally, frame_get_tally(in, &f), frame_put_tally(out, &f))
+FRAME(tally_list, struct frame_tally_list, frame_get_tally_list(in, &f), frame_put_tally_list(out, &f))
+FRAME(tallies_listed, struct frame_tallies_listed, frame_get_tallies_listed(in, &f), frame_put_tallies_listed(out, &f))
+
 static bool answer_again(struct slice in, struct arena *a, struct buf *out)
 {
     struct frame_answer f;
@@ -45,7 +57,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static bool (*const again[])(struct slice in, struct arena *a, struct buf *out) = {
         link_again, body_again, accept_again, hello_again, resumed_again, read_again, piece_again, lease_again,
-        settle_again, list_again, listed_again, operate_again, view_again, figures_again, answer_again };
+        settle_again, list_again, listed_again, operate_again, view_again, figures_again, answer_again,
+        recall_again, recalled_again, note_again, notes_due_again, note_key_again, note_list_again, notes_listed_again,
+        tallies_again, tally_again, tally_list_again, tallies_listed_again };
     struct slice in = slice_after(slice(data, size), 1);
     auto_arena struct arena arena = { 0 };
     auto_buf struct buf out = { 0 };

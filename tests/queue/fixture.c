@@ -63,12 +63,7 @@ void fixture_reopen(struct fixture *f)
 
 void commit(struct fixture *f)
 {
-    struct group *g;
-
-    while ((g = queue_group(f->q))) {
-        group_apply(g);
-        queue_applied(f->q, g);
-    }
+    queue_commit(f->q);
 }
 
 void note_answer(void *arg, bool done, const struct error *why)
@@ -114,7 +109,7 @@ message_id post(struct fixture *f, const char *destinations, size_t size, struct
     char texts[64][2][64];
     struct envelope e = { .id = message_id_new(&f->ids, f->now), .sender = "sender@example.org", .arrived = f->now,
                           .eight_bit = true, .origin = "client.example.org[192.0.2.7] ESMTPS TLSv1.3",
-                          .recipients = recipients };
+                          .recipients = recipients, .tls = f->tls };
     struct incoming *in = incoming_new(f->q);
     auto_buf struct buf body;
     struct slice rest = pattern(&body, e.id, size);
@@ -198,6 +193,91 @@ size_t deliver_all(struct fixture *f)
         commit(f);
     } while (queue_next_due(f->q) <= f->now);
     return count;
+}
+
+/* --- notes and tallies ------------------------------------------------------ */
+
+void put_note(struct fixture *f, uint8_t kind, const char *key, time_ms due, const char *value, struct answered *a)
+{
+    queue_note(f->q, &(struct note){ kind, key, due, slice_of(value) }, a ? note_answer : NULL, a);
+}
+
+const char *note_value(struct fixture *f, uint8_t kind, const char *key)
+{
+    struct error why = { 0 };
+    struct note n;
+
+    if (queue_note_find(f->q, kind, key, &f->arena, &n, &why)) {
+        CHECK(n.kind == kind && strcmp(n.key, key) == 0);
+        return arena_string(&f->arena, n.value);
+    }
+    CHECK_EQUAL(why.code, E_NOT_FOUND);
+    return NULL;
+}
+
+static void add_words(void *arg, const struct note *n)
+{
+    struct buf *words = arg;
+
+    buf_text(words, "%s%s=%.*s", buf_len(words) ? " " : "", n->key, SLICE_ARGS(n->value));
+}
+
+static size_t words_in(struct slice words)
+{
+    size_t count = words.len > 0;
+
+    for (size_t i = 0; i < words.len; i++)
+        count += words.at[i] == ' ';
+    return count;
+}
+
+const char *list_notes(struct fixture *f, uint8_t kind, const char *after, size_t limit)
+{
+    auto_buf struct buf words;
+    size_t given;
+
+    buf_init(&words, SIZE_MAX / 2);
+    given = queue_note_list(f->q, kind, after, limit, add_words, &words);
+    CHECK_EQUAL(words_in(buf_slice(&words)), given);
+    return arena_string(&f->arena, buf_slice(&words));
+}
+
+const char *due_notes(struct fixture *f, uint8_t kind, unsigned slot, time_ms now, size_t limit)
+{
+    auto_buf struct buf words;
+    size_t given;
+
+    buf_init(&words, SIZE_MAX / 2);
+    given = queue_note_due(f->q, kind, slot, now, limit, add_words, &words);
+    CHECK_EQUAL(words_in(buf_slice(&words)), given);
+    return arena_string(&f->arena, buf_slice(&words));
+}
+
+void tally(struct fixture *f, uint32_t day, const char *key, uint64_t by)
+{
+    queue_tally(f->q, &(struct tally){ day, slice_of(key), by });
+}
+
+static void add_tally(void *arg, const struct tally *t)
+{
+    struct buf *words = arg;
+
+    buf_text(words, "%s%u:%.*s=%llu", buf_len(words) ? " " : "", (unsigned)t->day, SLICE_ARGS(t->key),
+             (unsigned long long)t->count);
+}
+
+const char *tallies(struct fixture *f, size_t page)
+{
+    auto_buf struct buf words, after;
+    uint32_t day = 0;
+    size_t got;
+
+    buf_init(&words, SIZE_MAX / 2);
+    buf_init(&after, TALLY_KEY_MAX);
+    do
+        got = queue_tally_list(f->q, &day, &after, page, add_tally, &words);
+    while (got == page);
+    return arena_string(&f->arena, buf_slice(&words));
 }
 
 struct queue_figures figures(struct fixture *f)

@@ -12,6 +12,7 @@ struct fixture {
     struct queue *q;
     struct id_maker ids;
     time_ms now;                        /* simulated */
+    enum tls_request tls;               /* of what is posted */
     struct arena arena;                 /* of leases; deliver_all resets it */
 };
 
@@ -50,6 +51,21 @@ void settle(struct fixture *f, const struct lease *l, enum settle_state state, t
 
 /* Lease and settle until nothing is due; returns how many leases. */
 size_t deliver_all(struct fixture *f);
+
+/* A note of one kind with a value in words; "" removes it. Not yet committed. */
+void put_note(struct fixture *f, uint8_t kind, const char *key, time_ms due, const char *value, struct answered *a);
+
+/* The value in words, or NULL; in the fixture's arena. */
+const char *note_value(struct fixture *f, uint8_t kind, const char *key);
+
+/* "key=value key=value" of those listed behind `after`, or due; in the fixture's arena. */
+const char *list_notes(struct fixture *f, uint8_t kind, const char *after, size_t limit);
+const char *due_notes(struct fixture *f, uint8_t kind, unsigned slot, time_ms now, size_t limit);
+
+void tally(struct fixture *f, uint32_t day, const char *key, uint64_t by);
+
+/* "day:key=count day:key=count" of all that are stored, asked for in pages; in the fixture's arena. */
+const char *tallies(struct fixture *f, size_t page);
 
 struct queue_figures figures(struct fixture *f);
 

@@ -33,10 +33,30 @@ struct known {
 static struct known messages[MOST];
 static size_t count;
 
+/* What was written under each key, one after the other. */
+enum { KEYS = 4, VERSIONS = 64, FLUSHES = 64, TODAY = 20000 };
+struct version {
+    size_t size;                        /* 0: a removal */
+    struct span written;
+};
+static struct version versions[KEYS][VERSIONS];
+static size_t version_count[KEYS];
+
+/* What was counted by each flush, and what was found stored after it. */
+static struct {
+    size_t asked, answered;
+    uint64_t counted, stored;
+} flushes[FLUSHES];
+static size_t flush_count;
+static uint64_t counted;
+
 void history_begin(void)
 {
     memset(messages, 0, sizeof messages);
     count = 0;
+    memset(version_count, 0, sizeof version_count);
+    flush_count = 0;
+    counted = 0;
 }
 
 static struct span asked_now(void)
@@ -207,6 +227,60 @@ static void remove_message(struct fixture *f, struct known *k)
     queue_operate(f->q, ACT_REMOVE, k->id, f->now, answered_removal, m);
 }
 
+/* --- notes and tallies ---------------------------------------------------------- */
+
+static const char *const keys[KEYS] = { "a.example", "b.example", "c.example", "d.example" };
+
+/* The bytes tell their key, their version and their place, and `due` tells the version. */
+static void write_note(struct fixture *f, size_t key, size_t size)
+{
+    size_t number = version_count[key]++;
+    struct version *v = &versions[key][number];
+    auto_buf struct buf value;
+
+    CHECK(number < VERSIONS);
+    *v = (struct version){ size, asked_now() };
+    queue_note(f->q, &(struct note){ 1, keys[key], (time_ms)number, pattern(&value, key * VERSIONS + number, size) },
+               answered, &v->written);
+}
+
+static void see_stored(void *arg, const struct tally *t)
+{
+    CHECK(t->day == TODAY && slice_equal(t->key, SLICE("delivered")));
+    *(uint64_t *)arg = t->count;
+}
+
+static uint64_t stored_count(struct fixture *f)
+{
+    auto_buf struct buf after;
+    uint32_t day = TODAY;
+    uint64_t stored = 0;
+
+    buf_init(&after, TALLY_KEY_MAX);
+    CHECK(queue_tally_list(f->q, &day, &after, 10, see_stored, &stored) <= 1);
+    return stored;
+}
+
+static void count_some(struct fixture *f, uint64_t some)
+{
+    tally(f, TODAY, "delivered", some);
+    counted += some;
+}
+
+/* With whatever else makes the next group. */
+static void commit_counted(struct fixture *f)
+{
+    size_t n = flush_count++;
+
+    CHECK(n < FLUSHES);
+    flushes[n].asked = disk_changes();
+    flushes[n].counted = counted;
+    queue_tally_flush(f->q);
+    commit(f);
+    flushes[n].answered = disk_changes();
+    flushes[n].stored = stored_count(f);
+}
+
 /* --- the day ----------------------------------------------------------------------- */
 
 /* Mail that comes while a group is on its way to the disk. */
@@ -249,11 +323,17 @@ void history_work(struct fixture *f)
     segments_full_at = 40000;
     ask(f, "a.example", NULL, NULL, 300);
     commit(f);
+    write_note(f, 0, 500);
+    commit(f);
     ask(f, "a.example", "b.example", "b.example", 2000);
+    write_note(f, 1, 70000);            /* many pages */
+    write_note(f, 2, 20);
     ask(f, "a.example", NULL, NULL, 0);
     commit(f);
     work_on(f, 2);
-    commit(f);
+    count_some(f, 3);
+    count_some(f, 4);
+    commit_counted(f);
     for (int i = 0; i < 6; i++)
         ask(f, i % 2 ? "b.example" : "c.example", NULL, NULL, 6000);
     ask(f, "d.example", "a.example", NULL, 70000);
@@ -263,7 +343,13 @@ void history_work(struct fixture *f)
     commit_meanwhile(f);
     checkpoint(f);
     work_on(f, 20);
+    write_note(f, 0, 9000);
+    write_note(f, 1, 10);
+    write_note(f, 1, 30000);            /* twice in one group */
     commit(f);
+    write_note(f, 2, 0);
+    count_some(f, 100);
+    commit_counted(f);
     tend(f);
     queue_operate(f->q, ACT_HOLD, messages[first + 1].id, f->now, note_answer, NULL);
     remove_message(f, &messages[first + 4]);
@@ -271,7 +357,11 @@ void history_work(struct fixture *f)
     for (int i = 0; i < 5; i++)
         ask(f, "a.example", "f.example", NULL, 9000);
     work_on(f, 9);
+    write_note(f, 3, 100);
     commit(f);
+    write_note(f, 3, 0);
+    write_note(f, 2, 4000);
+    write_note(f, 1, 0);
     queue_operate(f->q, ACT_RELEASE, messages[first + 1].id, f->now, note_answer, NULL);
     queue_operate(f->q, ACT_RETRY, 0, f->now, note_answer, NULL);
     commit_meanwhile(f);
@@ -282,7 +372,9 @@ void history_work(struct fixture *f)
     checkpoint(f);
     ask(f, "a.example", NULL, NULL, 900);
     work_on(f, 2);
-    commit(f);
+    write_note(f, 0, 50);
+    count_some(f, 1);
+    commit_counted(f);
 }
 
 void history_finish(struct fixture *f)
@@ -293,8 +385,12 @@ void history_finish(struct fixture *f)
         for (size_t r = 0; r < messages[i].count; r++)
             CHECK(messages[i].recipients[r].end.asked == never || messages[i].recipients[r].end.answered != never);
     ask(f, "a.example", NULL, NULL, 900);
-    commit(f);
+    write_note(f, 0, 77);
+    count_some(f, 1);
+    commit_counted(f);
     CHECK(!messages[count - 1].accepted.refused);
+    CHECK(!versions[0][version_count[0] - 1].written.refused);
+    CHECK_EQUAL(stored_count(f), counted);      /* nothing that was counted meanwhile is lost */
 }
 
 /* --- checking ------------------------------------------------------------------------ */
@@ -348,6 +444,81 @@ static bool check_stored(const struct known *k, size_t changes)
     return seen > 0;
 }
 
+/* Which version is there; its value must be whole. version_count: none. */
+static size_t version_found(struct fixture *f, size_t key)
+{
+    auto_buf struct buf wanted = { 0 };
+    auto_arena struct arena arena;
+    struct error why = { 0 };
+    struct note n;
+    size_t number;
+
+    arena_init(&arena, 2 * NOTE_VALUE_MAX);
+    if (!queue_note_find(f->q, 1, keys[key], &arena, &n, &why)) {
+        CHECK_EQUAL(why.code, E_NOT_FOUND);
+        return version_count[key];
+    }
+    number = (size_t)n.due;
+    CHECK_ID("(Q10) a note is as it was written", number < version_count[key]);
+    CHECK_EQUAL(n.value.len, versions[key][number].size);
+    CHECK_ID("(Q10) a note is whole",
+             slice_equal(n.value, pattern(&wanted, key * VERSIONS + number, versions[key][number].size)));
+    return number;
+}
+
+/* The latest that was stored, or one that was on its way. */
+static void check_note(struct fixture *f, size_t key, size_t changes)
+{
+    size_t found = version_found(f, key);
+    bool may_be_none = true, may_be_found = false;
+
+    for (size_t i = 0; i < version_count[key]; i++) {
+        const struct version *v = &versions[key][i];
+        bool answered_by_then = v->written.answered <= changes;
+
+        if (v->written.asked >= changes || (answered_by_then && v->written.refused))
+            continue;
+        if (answered_by_then)
+            may_be_none = may_be_found = false;
+        may_be_none |= v->size == 0;
+        may_be_found |= i == found;
+    }
+    CHECK_ID("(Q10) the last that was stored, or one later", found == version_count[key] ? may_be_none : may_be_found);
+}
+
+static void see_note(void *arg, const struct note *n)
+{
+    CHECK(!slice_empty(n->value));
+    ++*(size_t *)arg;
+}
+
+static void check_notes(struct fixture *f, size_t changes)
+{
+    size_t there = 0, listed = 0, due = 0;
+
+    for (size_t key = 0; key < KEYS; key++) {
+        check_note(f, key, changes);
+        there += version_found(f, key) < version_count[key];
+    }
+    CHECK_EQUAL(queue_note_list(f->q, 1, "", 100, see_note, &listed), there);
+    CHECK_EQUAL(queue_note_due(f->q, 1, 0, VERSIONS, 100, see_note, &due), there);
+    CHECK(listed == there && due == there);
+}
+
+/* (Q11) A group's count is there or not, never a part of it. */
+static void check_counted(struct fixture *f, size_t changes)
+{
+    uint64_t stored = stored_count(f);
+    bool whole = stored == 0;
+
+    for (size_t i = 0; i < flush_count; i++) {
+        whole |= flushes[i].asked < changes && flushes[i].counted == stored;
+        if (flushes[i].answered <= changes)
+            CHECK_ID("(Q11) what was stored stays", stored >= flushes[i].stored);
+    }
+    CHECK_ID("(Q11) all of a group or nothing", whole);
+}
+
 void history_check(struct fixture *f, size_t changes)
 {
     message_id after = 0;
@@ -366,6 +537,8 @@ void history_check(struct fixture *f, size_t changes)
         for (size_t r = 0; r < messages[i].count && !messages[i].cause; r++)
             check_recipient(&messages[i].recipients[r], stored, changes);
     }
+    check_notes(f, changes);
+    check_counted(f, changes);
     queue_operate(f->q, ACT_RELEASE, 0, f->now, note_answer, NULL);
     commit(f);
     while (take(f, &l))         /* compares the body, byte for byte */

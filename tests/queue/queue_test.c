@@ -35,6 +35,52 @@ TEST(an_accepted_message_is_leased_as_it_came)
     fixture_end(&f);
 }
 
+static void see_tls(void *arg, const struct queue_view *v)
+{
+    CHECK_EQUAL(v->envelope.tls, *(enum tls_request *)arg);
+}
+
+/* RFC 8689 3: what the sender asked of TLS stays with the message, and with the bounce it causes. */
+TEST(what_the_sender_asked_of_tls_stays_with_the_message)
+{
+    enum tls_request wishes[] = { TLS_AS_USUAL, TLS_REQUIRED, TLS_OPTIONAL };
+    struct lease l;
+
+    for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
+        struct queue_recipient to = { 0, "sender@example.org", "bounce.example" };
+        struct settlement failed = { .state = SETTLE_FAILED, .status = "5.7.10", .why = "no TLS" };
+        struct fixture f;
+        message_id id;
+
+        fixture_begin(&f);
+        f.tls = wishes[i];
+        id = deposit(&f, "a.example", 100);
+        for (int again = 0; again < 2; again++) {       /* from memory, and from the disk */
+            CHECK(queue_show(f.q, id, see_tls, &wishes[i]));
+            CHECK(take(&f, &l));
+            CHECK_EQUAL(l.envelope.tls, wishes[i]);
+            fixture_reopen(&f);
+        }
+        CHECK(take(&f, &l));
+        {
+            struct envelope e = { .id = message_id_new(&f.ids, f.now), .sender = "", .origin = "", .recipients = &to,
+                                  .count = 1, .tls = wishes[i] };
+            struct consequence bounce = { &e, SLICE("bounce") };
+
+            queue_settle(f.q, &(struct settle){ .lease = l.number, .recipients = &failed, .count = 1,
+                                                .attempted = true, .consequence = &bounce }, note_answer, NULL);
+        }
+        commit(&f);
+        for (int again = 0; again < 2; again++) {
+            CHECK(queue_lease(f.q, f.now, 0, &f.arena, &l));
+            CHECK_TEXT(l.destination, "bounce.example");
+            CHECK_EQUAL(l.envelope.tls, wishes[i]);
+            fixture_reopen(&f);
+        }
+        fixture_end(&f);
+    }
+}
+
 /* (Q1), SMTP-049: sizes around every border, in groups of one, of two and of many. */
 TEST(bodies_of_all_sizes_survive_a_restart)
 {

@@ -1,18 +1,18 @@
 /* What became of a lease: (Q4) to (Q6) of src/queue/README.md, recipient by recipient. */
 #include "tests/queue/fixture.h"
 
-struct note {
+struct seen {
     struct queue_view v;
     char status[16], why[64];
 };
 
-static void show_note(void *arg, const struct queue_view *v)
+static void show_seen(void *arg, const struct queue_view *v)
 {
-    struct note *note = arg;
+    struct seen *seen = arg;
 
-    note->v = *v;
-    snprintf(note->status, sizeof note->status, "%s", v->status);
-    snprintf(note->why, sizeof note->why, "%s", v->why);
+    seen->v = *v;
+    snprintf(seen->status, sizeof seen->status, "%s", v->status);
+    snprintf(seen->why, sizeof seen->why, "%s", v->why);
 }
 
 TEST(a_delivered_message_is_gone_for_good)
@@ -126,7 +126,7 @@ TEST(attempts_are_counted_and_told)
 {
     struct fixture f;
     struct lease l;
-    struct note note;
+    struct seen seen;
     time_ms first;
 
     fixture_begin(&f);
@@ -138,12 +138,12 @@ TEST(attempts_are_counted_and_told)
         CHECK_EQUAL(l.first_attempt, attempts ? first : 0);
         settle(&f, &l, SETTLE_DEFERRED, f.now + 1000, NULL);
         commit(&f);
-        CHECK(queue_show(f.q, l.envelope.id, show_note, &note));
-        CHECK_EQUAL(note.v.attempts, attempts + 1);
-        CHECK_EQUAL(note.v.last_attempt, f.now);
-        CHECK_EQUAL(note.v.due, f.now + 1000);
-        CHECK_TEXT(note.status, "4.4.1");
-        CHECK_TEXT(note.why, "it did not work");
+        CHECK(queue_show(f.q, l.envelope.id, show_seen, &seen));
+        CHECK_EQUAL(seen.v.attempts, attempts + 1);
+        CHECK_EQUAL(seen.v.last_attempt, f.now);
+        CHECK_EQUAL(seen.v.due, f.now + 1000);
+        CHECK_TEXT(seen.status, "4.4.1");
+        CHECK_TEXT(seen.why, "it did not work");
         f.now += 1000;
         if (attempts % 2)
             fixture_reopen(&f);
@@ -156,7 +156,7 @@ TEST(a_lease_given_back_untried_counts_no_attempt)
     struct settlement back = { .number = 0, .state = SETTLE_DEFERRED };
     struct fixture f;
     struct lease l;
-    struct note note;
+    struct seen seen;
 
     fixture_begin(&f);
     deposit(&f, "a.example", 10);
@@ -167,10 +167,10 @@ TEST(a_lease_given_back_untried_counts_no_attempt)
     back.due = f.now + 7;
     queue_settle(f.q, &(struct settle){ .lease = l.number, .recipients = &back, .count = 1 }, note_answer, NULL);
     commit(&f);
-    CHECK(queue_show(f.q, l.envelope.id, show_note, &note));
-    CHECK_EQUAL(note.v.attempts, 1);
-    CHECK_EQUAL(note.v.due, f.now + 7);
-    CHECK_TEXT(note.status, "4.4.1");               /* the last that was tried */
+    CHECK(queue_show(f.q, l.envelope.id, show_seen, &seen));
+    CHECK_EQUAL(seen.v.attempts, 1);
+    CHECK_EQUAL(seen.v.due, f.now + 7);
+    CHECK_TEXT(seen.status, "4.4.1");               /* the last that was tried */
     fixture_end(&f);
 }
 

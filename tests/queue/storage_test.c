@@ -129,7 +129,7 @@ TEST(a_database_of_a_newer_postern_is_left_alone)
     CHECK(f.q == NULL);
     CHECK_EQUAL(why.code, E_STORAGE_VERSION);
     CHECK(strstr(why.text, "999") != NULL);
-    database(&f, "PRAGMA user_version = 1");
+    database(&f, "PRAGMA user_version = 2");
     f.q = try_open(f.directory, &why);
     CHECK(f.q != NULL);
     CHECK_EQUAL(deliver_all(&f), 1);
@@ -148,7 +148,7 @@ TEST(an_empty_database_of_version_0_is_brought_up_to_date)
     q = try_open(f.directory, &why);
     CHECK(q != NULL);
     queue_close(q);
-    database(&f, "INSERT INTO message VALUES(7, '', 1, 5, 0, 0, 0, 'by hand', 'inline');"
+    database(&f, "INSERT INTO message VALUES(7, '', 1, 5, 0, 0, 0, 'by hand', 'inline', 0);"
                  "INSERT INTO body VALUES(7, 'hello');"
                  "INSERT INTO recipient VALUES(7, 0, 'a.example', 1, 0, 0, 0, 'user@a.example', '', '')");
     q = try_open(f.directory, &why);

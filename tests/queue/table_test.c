@@ -68,6 +68,27 @@ TEST(a_table_is_emptied_in_one_walk)
     table_done(&t);
 }
 
+TEST(a_walk_sees_everything_once_and_takes_nothing)
+{
+    struct thing things[300] = { 0 };
+    struct table t = { 0 };
+    struct table_link *link = NULL;
+    size_t seen = 0;
+
+    CHECK(table_walk(&t, NULL) == NULL);
+    for (int i = 0; i < 300; i++) {
+        things[i].link.key = (uint64_t)i / 3 * 77;      /* some keys repeat */
+        table_add(&t, &things[i].link);
+    }
+    while ((link = table_walk(&t, link))) {
+        CHECK_EQUAL(thing_of(link)->value++, 0);
+        seen++;
+    }
+    CHECK_EQUAL(seen, 300);
+    CHECK_EQUAL(t.count, 300);
+    table_done(&t);
+}
+
 TEST(the_hash_is_fnv_1a)
 {
     CHECK(table_hash(SLICE("")) == 0xcbf29ce484222325u);

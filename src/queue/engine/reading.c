@@ -105,8 +105,14 @@ bool reading_load(struct engine *e, void (*each)(void *arg, const struct engine_
 enum column {
     COLUMN_ID, COLUMN_SENDER, COLUMN_ARRIVED, COLUMN_SIZE, COLUMN_EIGHT_BIT, COLUMN_HELD, COLUMN_DELAY_TOLD,
     COLUMN_ORIGIN, COLUMN_NUMBER, COLUMN_DESTINATION, COLUMN_DUE, COLUMN_ATTEMPTS, COLUMN_FIRST_ATTEMPT,
-    COLUMN_LAST_ATTEMPT, COLUMN_ADDRESS, COLUMN_STATUS, COLUMN_WHY,
+    COLUMN_LAST_ATTEMPT, COLUMN_ADDRESS, COLUMN_STATUS, COLUMN_WHY, COLUMN_TLS,
 };
+
+/* A wish that we do not know, put there by hand or by somebody newer, must not lower the floor (P2). */
+static enum tls_request tls_wish(int64_t stored)
+{
+    return stored == TLS_AS_USUAL ? TLS_AS_USUAL : stored == TLS_OPTIONAL ? TLS_OPTIONAL : TLS_REQUIRED;
+}
 
 static void hand_row(sqlite3_stmt *row, engine_each *each, void *arg)
 {
@@ -123,6 +129,7 @@ static void hand_row(sqlite3_stmt *row, engine_each *each, void *arg)
                 .arrived = sqlite3_column_int64(row, COLUMN_ARRIVED),
                 .size = (uint64_t)sqlite3_column_int64(row, COLUMN_SIZE),
                 .eight_bit = sqlite3_column_int64(row, COLUMN_EIGHT_BIT) != 0,
+                .tls = tls_wish(sqlite3_column_int64(row, COLUMN_TLS)),
                 .origin = text(row, COLUMN_ORIGIN),
                 .recipients = &recipient,
                 .count = 1,

@@ -37,9 +37,9 @@ static bool put_recipient(struct sqlite *s, const struct envelope *m, const stru
 
 static bool put_message(struct sqlite *s, const struct envelope *m, const char *place, struct error *why)
 {
-    return sqlite_run(s, sqlite_bind(s, SQL_PUT_MESSAGE, why, "itiiitt", (int64_t)m->id, m->sender,
-                                     (int64_t)m->arrived, (int64_t)m->size, (int64_t)m->eight_bit, m->origin, place),
-                      why);
+    return sqlite_run(s, sqlite_bind(s, SQL_PUT_MESSAGE, why, "itiiitti", (int64_t)m->id, m->sender,
+                                     (int64_t)m->arrived, (int64_t)m->size, (int64_t)m->eight_bit, m->origin, place,
+                                     (int64_t)m->tls), why);
 }
 
 bool rows_put(struct engine *e, const struct envelope *m, const struct draft *body, struct error *why)

@@ -36,13 +36,28 @@ static const char *const migrations[] = {
     "CREATE TABLE body("
     " message INTEGER PRIMARY KEY,"
     " data BLOB NOT NULL);",
+
+    "ALTER TABLE message ADD COLUMN tls INTEGER NOT NULL DEFAULT 0;"       /* enum tls_request */
+    "CREATE TABLE note("
+    " kind INTEGER NOT NULL,"
+    " key TEXT NOT NULL,"
+    " due INTEGER NOT NULL,"
+    " value BLOB NOT NULL,"
+    " UNIQUE(kind, key));"
+    "CREATE INDEX note_due ON note(kind, due, key);"    /* with the key: whose it is shows without its row */
+    "CREATE TABLE tally("
+    " day INTEGER NOT NULL,"            /* since 1970 */
+    " key BLOB NOT NULL,"
+    " count INTEGER NOT NULL,"
+    " PRIMARY KEY(day, key)) WITHOUT ROWID;",
 };
 
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
 #define ROW_COLUMNS                                                                                         \
     "SELECT m.id, m.sender, m.arrived, m.size, m.eight_bit, m.held, m.delay_told, m.origin,"                \
-    " r.number, r.destination, r.due, r.attempts, r.first_attempt, r.last_attempt, r.address, r.status, r.why" \
+    " r.number, r.destination, r.due, r.attempts, r.first_attempt, r.last_attempt, r.address, r.status, r.why," \
+    " m.tls"                                                                                                \
     " FROM recipient r JOIN message m ON m.id = r.message "
 
 static const char *const sql[ALL_STATEMENTS] = {
@@ -52,8 +67,8 @@ static const char *const sql[ALL_STATEMENTS] = {
     [SQL_MARK] = "SAVEPOINT member",
     [SQL_KEEP] = "RELEASE member",
     [SQL_UNDO] = "ROLLBACK TO member",
-    [SQL_PUT_MESSAGE] = "INSERT INTO message(id, sender, arrived, size, eight_bit, held, delay_told, origin, body)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, ?6, ?7)",
+    [SQL_PUT_MESSAGE] = "INSERT INTO message(id, sender, arrived, size, eight_bit, held, delay_told, origin, body, tls)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, ?6, ?7, ?8)",
     [SQL_PUT_RECIPIENT] = "INSERT INTO recipient(message, number, address, destination, due, attempts, first_attempt,"
                           " last_attempt, status, why) VALUES(?1, ?2, ?3, ?4, ?5, 0, 0, 0, '', '')",
     [SQL_PUT_BODY] = "INSERT INTO body(message, data) VALUES(?1, ?2)",
@@ -75,6 +90,14 @@ static const char *const sql[ALL_STATEMENTS] = {
     [SQL_REMOVE_BODIES] = "DELETE FROM body WHERE message BETWEEN ?1 AND ?2",
     [SQL_REMOVE_MESSAGES] = "DELETE FROM message WHERE id BETWEEN ?1 AND ?2 RETURNING size, body",
     [SQL_MOVE] = "UPDATE message SET body = ?2 WHERE id = ?1 AND body = ?3",
+    [SQL_PUT_NOTE] = "INSERT INTO note(kind, key, due, value) VALUES(?1, ?2, ?3, ?4)"
+                     " ON CONFLICT(kind, key) DO UPDATE SET due = excluded.due, value = excluded.value",
+    [SQL_REMOVE_NOTE] = "DELETE FROM note WHERE kind = ?1 AND key = ?2",
+    /* A sum past 64 bits would become a floating-point number. */
+    [SQL_ADD_TALLY] = "INSERT INTO tally(day, key, count) VALUES(?1, ?2, ?3) ON CONFLICT(day, key) DO UPDATE SET"
+                      " count = count + min(excluded.count, 9223372036854775807 - count)",
+    [SQL_FORGET_TALLIES] = "DELETE FROM tally WHERE (day, key) IN"
+                           " (SELECT day, key FROM tally WHERE day < ?1 ORDER BY day, key LIMIT ?2)",
     [SQL_LOAD_MESSAGES] = "SELECT id, size, held, body FROM message ORDER BY id",
     [SQL_LOAD_RECIPIENTS] = "SELECT message, destination, due FROM recipient ORDER BY message, number",
     [SQL_ROWS] = ROW_COLUMNS "WHERE (r.message, r.number) > (?1, ?2) ORDER BY r.message, r.number LIMIT ?3",
@@ -83,6 +106,11 @@ static const char *const sql[ALL_STATEMENTS] = {
     [SQL_BODY] = "SELECT data FROM body WHERE message = ?1",
     [SQL_PLACES] = "SELECT id, body FROM message WHERE id > ?1 ORDER BY id LIMIT ?2",
     [SQL_OLDEST] = "SELECT arrived FROM message ORDER BY id LIMIT 1",
+    [SQL_FIND_NOTE] = "SELECT kind, key, due, value FROM note WHERE kind = ?1 AND key = ?2",
+    [SQL_LIST_NOTES] = "SELECT kind, key, due, value FROM note WHERE kind = ?1 AND key > ?2 ORDER BY key LIMIT ?3",
+    [SQL_DUE_NOTES] = "SELECT kind, key, due, value FROM note WHERE kind = ?1 AND due <= ?2 AND slot_of(key, ?3) = ?4"
+                      " ORDER BY due, key LIMIT ?5",
+    [SQL_LIST_TALLIES] = "SELECT day, key, count FROM tally WHERE (day, key) > (?1, ?2) ORDER BY day, key LIMIT ?3",
 };
 
 /* --- errors ------------------------------------------------------------- */
@@ -157,6 +185,8 @@ static bool connect(struct sqlite *s, sqlite3 **db, const char *settings, struct
     }
     sqlite3_extended_result_codes(*db, 1);
     sqlite3_busy_timeout(*db, 5000);        /* for people with the sqlite3 shell */
+    if (!notes_define(*db))
+        return sqlite_fail(s, *db, why);
     return run_text(s, *db, settings, why);
 }
 
@@ -415,6 +445,9 @@ static const struct engine_class sqlite_class = {
     .finish = rows_finish,
     .pick = rows_pick,
     .operate = rows_operate,
+    .put_note = notes_put,
+    .add_tally = tallies_add,
+    .forget_tallies = tallies_forget,
     .applied = bodies_applied,
     .tend = housekeeping_tend,
     .load = reading_load,
@@ -422,6 +455,10 @@ static const struct engine_class sqlite_class = {
     .body_open = reading_body_open,
     .body_read = reading_body_read,
     .body_close = reading_body_close,
+    .find_note = notes_find,
+    .list_notes = notes_list,
+    .due_notes = notes_due,
+    .list_tallies = tallies_list,
     .figures = reading_figures,
 };
 

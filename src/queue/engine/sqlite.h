@@ -7,6 +7,7 @@
  *     sqlite.c        open, migrate, transactions, errors
  *     rows.c          what a group changes
  *     reading.c       what the loop reads
+ *     notes.c         what is kept beside the mail: notes and tallies
  *     bodies.c        from memory to stable storage
  *     housekeeping.c  dead and nearly dead segments
  */
@@ -27,9 +28,11 @@ enum statement {
     SQL_PUT_MESSAGE, SQL_PUT_RECIPIENT, SQL_PUT_BODY,
     SQL_END_RECIPIENT, SQL_DEFER_RECIPIENT, SQL_TELL_DELAY, SQL_FINISH, SQL_DROP_BODY,
     SQL_PICK, SQL_RETRY, SQL_HOLD, SQL_REMOVE_RECIPIENTS, SQL_REMOVE_BODIES, SQL_REMOVE_MESSAGES, SQL_MOVE,
+    SQL_PUT_NOTE, SQL_REMOVE_NOTE, SQL_ADD_TALLY, SQL_FORGET_TALLIES,
     WRITER_STATEMENTS,
     /* reader */
-    SQL_LOAD_MESSAGES = WRITER_STATEMENTS, SQL_LOAD_RECIPIENTS, SQL_ROWS, SQL_ROWS_OF_ONE, SQL_PLACE, SQL_BODY, SQL_PLACES, SQL_OLDEST,
+    SQL_LOAD_MESSAGES = WRITER_STATEMENTS, SQL_LOAD_RECIPIENTS, SQL_ROWS, SQL_ROWS_OF_ONE, SQL_PLACE, SQL_BODY,
+    SQL_PLACES, SQL_OLDEST, SQL_FIND_NOTE, SQL_LIST_NOTES, SQL_DUE_NOTES, SQL_LIST_TALLIES,
     ALL_STATEMENTS
 };
 
@@ -138,6 +141,19 @@ bool reading_body_read(struct engine *e, struct engine_body *b, uint64_t offset,
                        struct error *why);
 void reading_body_close(struct engine *e, struct engine_body *b);
 void reading_figures(struct engine *e, struct engine_figures *out);
+
+/* --- notes.c -------------------------------------------------------------- */
+bool notes_define(sqlite3 *db);                     /* the SQL function that its statements use */
+bool notes_put(struct engine *e, const struct note *n, struct error *why);
+bool notes_find(struct engine *e, uint8_t kind, const char *key, note_each *each, void *arg, struct error *why);
+bool notes_list(struct engine *e, uint8_t kind, const char *after, size_t limit, note_each *each, void *arg,
+                struct error *why);
+bool notes_due(struct engine *e, uint8_t kind, unsigned slot, unsigned slots, time_ms now, size_t limit,
+               note_each *each, void *arg, struct error *why);
+bool tallies_add(struct engine *e, const struct tally *t, struct error *why);
+bool tallies_forget(struct engine *e, uint32_t day, size_t limit, size_t *count, struct error *why);
+bool tallies_list(struct engine *e, uint32_t day, struct slice after, size_t limit, engine_each_tally *each, void *arg,
+                  struct error *why);
 
 /* --- bodies.c ------------------------------------------------------------- */
 bool bodies_has_room(struct engine *e, uint64_t minimum_free, struct error *why);
