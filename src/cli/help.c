@@ -21,6 +21,8 @@ static const struct {
       "  --tls LEVEL         off | may (default) | encrypt | verify | implicit\n"
       "  --ca-file FILE      trust anchors for verify (PEM), instead of the system's\n"
       "  --helo NAME         what to call ourselves; default: this host's name\n"
+      "  --requiretls        authenticated TLS on every hop or not at all (RFC 8689)\n"
+      "  --tls-optional      put \"TLS-Required: No\" into the header\n"
       "  -v                  show the dialogue, with the TLS facts where they arise\n\n"
       "Exit: 0 taken for every recipient, 1 refused for good, 75 not now, 64 usage.\n" },
     { "queue", "look at the queue, and act on it",
@@ -36,11 +38,57 @@ static const struct {
       "release   end the hold, try it now\n"
       "remove    delete it; nobody is told\n"
       "flush     try everything now\n"
-      "status    figures of the whole queue\n\n"
+      "status    figures of the whole queue, and whether DNSSEC validation works\n\n"
       "  -c FILE   configuration, default " DEFAULT_CONFIG "\n"
       "  --json    one JSON object a line\n\n"
       "Speaks to the running instance; without one it opens the queue itself.\n"
       "Exit: 0 done, 1 no such message or the queue cannot be reached, 64 usage.\n" },
+    { "explain", "why mail to a domain goes as it goes",
+      "postern explain [OPTION...] DOMAIN\n"
+      "postern explain [OPTION...] ID\n"
+      "postern explain --what-if level=LEVEL [--days N] [DOMAIN]\n\n"
+      "Follows the chain that decides: MX, addresses, TLSA with their DNSSEC status,\n"
+      "MTA-STS, the operator's rule, memory; then for each host the decision, and\n"
+      "what would happen if STARTTLS were struck out on the way. ID is a message of\n"
+      "the queue. --what-if tries a rule on what was delivered in the last days.\n\n"
+      "  -c FILE          configuration, default " DEFAULT_CONFIG "\n"
+      "  --connect        make the handshakes too; no mail is sent\n"
+      "  --requiretls     as for a message with REQUIRETLS\n"
+      "  --tls-optional   as for a message with TLS-Required: No\n"
+      "  --days N         for --what-if; 7 when not given, at most 90\n"
+      "  --json           one JSON object a line\n\n"
+      "Exit: 0 explained, 1 no such message, 75 something cannot be looked up now,\n"
+      "64 usage.\n" },
+    { "memory", "what destinations used to offer",
+      "postern memory list [--json] [DOMAIN...]\n"
+      "postern memory forget DOMAIN... | --all [--yes]\n"
+      "postern memory export\n"
+      "postern memory import [--replace] FILE|-\n\n"
+      "list      sessions, share under TLS, alarms first; with a DOMAIN all that is\n"
+      "          known: keys, hosts, policies, until when clear text is held back\n"
+      "forget    nothing is remembered of it any more\n"
+      "export    one JSON object a line, for a backup or another machine\n"
+      "import    what was exported; what was seen later stays, unless --replace\n\n"
+      "  -c FILE   configuration, default " DEFAULT_CONFIG "\n"
+      "  --json    one JSON object a line\n\n"
+      "Speaks to the running instance; without one it opens the queue itself.\n"
+      "Exit: 0 done, 1 not there or wrong, 75 the store does not answer, 64 usage.\n" },
+    { "lab", "a small internet to learn and test with",
+      "postern lab list [--json]\n"
+      "postern lab up [OPTION...]\n"
+      "postern lab run [OPTION...] -- COMMAND...\n"
+      "postern lab attack --listen ADDRESS:PORT --to ADDRESS:PORT KIND\n\n"
+      "list     every domain of the lab, what it shows, what a correct sender does\n"
+      "up       run it until interrupted: signed DNS, policy hosts, mail hosts\n"
+      "run      run COMMAND in a network of its own where the lab has the usual\n"
+      "         ports; needs root\n"
+      "attack   stand in the middle: strip, refuse, certificate, inject, stall,\n"
+      "         garbage or keyword\n\n"
+      "  --directory DIR         where it keeps its files, and the mail it takes\n"
+      "  --base-address ADDRESS  of its hosts; default 127.77.0.0\n"
+      "  --smtp-port N, --https-port N, --dns-port N   for up; 0 is any that is free\n"
+      "  --attack DOMAIN=KIND    an attacker in front of that domain's hosts\n\n"
+      "Exit: 0 or that of COMMAND, 1 it could not start, 64 usage.\n" },
     { "config", "check the configuration",
       "postern config check [-c FILE]\n\n"
       "Reads the configuration and the certificates that it names, and says what is\n"
@@ -64,6 +112,6 @@ int cli_help(int argc, char **argv)
     puts("postern " POSTERN_VERSION " - keeps mail encrypted on every hop\n\nusage: postern COMMAND [ARGUMENT...]\n");
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         printf("  %-8s %s\n", topics[i].command, topics[i].line);
-    puts("\npostern help COMMAND tells more; the manuals are postern(1) and postern.conf(5).");
+    puts("\npostern help COMMAND tells more; the manuals are postern(1),\npostern.conf(5) and postern-policy(5).");
     return EXIT_OK;
 }

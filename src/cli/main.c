@@ -10,6 +10,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     { "serve", cli_serve }, { "send", cli_send }, { "queue", cli_queue }, { "config", cli_config }, { "help", cli_help },
+    { "lab", cli_lab }, { "explain", cli_explain }, { "memory", cli_memory },
 };
 
 int cli_usage(const char *command, const char *format, ...)

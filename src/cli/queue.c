@@ -4,28 +4,22 @@
 #include "base/escape.h"
 #include "base/memory.h"
 #include "run/channel.h"
-#include "run/process.h"
-#include "serve/control.h"
-#include "serve/operator.h"
+#include "serve/asking.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 enum { PAGE = OPERATOR_PAGE };
 
-/* The queue, by way of the instance that has it, or opened here. */
 struct desk {
-    struct channel *channel;
-    struct queue *queue;
-    /* the request under way */
+    struct asking *store;
+    /* the answer under way */
     void (*view)(void *arg, const struct queue_view *v);
     void *arg;
     struct frame_listed listed;
     struct frame_answer answer;
     struct queue_figures figures;
-    bool answered, broken;
 };
 
 /* --- requests ----------------------------------------------------------------- */
@@ -43,14 +37,12 @@ static bool take_view(struct desk *d, struct slice body)
     return true;
 }
 
-static bool take(struct desk *d, uint8_t type, struct slice body)
+static bool take(void *arg, uint8_t type, struct slice body)
 {
-    if (type == FRAME_VIEW)
-        return take_view(d, body);
-    d->answered = true;
-    if (d->channel)
-        loop_stop();
+    struct desk *d = arg;
+
     switch (type) {
+    case FRAME_VIEW: return take_view(d, body);
     case FRAME_LISTED: return frame_get_listed(body, &d->listed);
     case FRAME_OPERATED: return frame_get_answer(body, &d->answer);
     case FRAME_COUNTED: return frame_get_figures(body, &d->figures);
@@ -58,103 +50,14 @@ static bool take(struct desk *d, uint8_t type, struct slice body)
     }
 }
 
-static bool on_frame(void *owner, uint8_t type, struct slice body, int fd)
-{
-    return fd < 0 && take(owner, type, body);
-}
-
-static void on_closed(void *owner, const struct error *why)
-{
-    struct desk *d = owner;
-
-    d->broken = true;
-    cli_complain("the running instance hung up: %s", why->text);
-    loop_stop();
-}
-
-static void on_emit(void *arg, enum frame_type type, struct slice body)
-{
-    struct desk *d = arg;
-
-    d->broken |= !take(d, (uint8_t)type, body);
-}
-
-static void apply_groups(struct queue *q)
-{
-    struct group *group;
-
-    while ((group = queue_group(q))) {
-        group_apply(group);
-        queue_applied(q, group);
-    }
-}
-
 static bool ask(struct desk *d, enum frame_type type, struct slice body)
 {
-    d->answered = false;
-    if (d->channel) {
-        channel_send(d->channel, (uint8_t)type, body);
-        while (!d->answered && !d->broken)
-            loop_run();
-    } else {
-        d->broken |= !operator_request(d->queue, (uint8_t)type, body, on_emit, d);
-        apply_groups(d->queue);
-    }
-    return d->answered && !d->broken;
-}
-
-/* --- opening ---------------------------------------------------------------------- */
-
-static const struct channel_events events = { on_frame, on_closed };
-
-/* What is made in the data directory must belong to the service, not to root. */
-static bool become_service(const struct config *c, struct error *why)
-{
-    struct account account;
-
-    return geteuid() != 0 || (account_find(c->user, &account, why) && process_drop_to(&account, why));
-}
-
-static bool reach(struct desk *d, const struct config *c, struct error *why)
-{
-    struct queue_settings settings = { .directory = c->data_directory, .slots = 1, .per_destination = 1 };
-    int fd = control_connect(c->data_directory, why);
-
-    if (fd >= 0) {
-        fcntl(fd, F_SETFL, O_NONBLOCK);
-        loop_open();
-        d->channel = channel_new(fd, &events, d);
-        channel_start(d->channel);
-        return true;
-    }
-    if (why->code == E_NOT_FOUND && become_service(c, why))
-        d->queue = queue_open(&settings, why);
-    return d->queue != NULL;
-}
-
-/* An instance that is just starting, or replacing its store, has the lock but does not answer yet. */
-static bool open_desk(struct desk *d, const struct config *c)
-{
-    time_ms deadline = clock_now() + SECONDS(5);
     struct error why = { 0 };
+    bool answered = asking_ask(d->store, type, body, take, d, &why);
 
-    while (!reach(d, c, &why)) {
-        if (why.code != E_STORAGE_LOCKED || clock_now() >= deadline) {
-            cli_complain("%s", why.text);
-            return false;
-        }
-        usleep(50000);
-    }
-    return true;
-}
-
-static void close_desk(struct desk *d)
-{
-    if (d->channel) {
-        channel_free(d->channel);
-        loop_close();
-    }
-    queue_close(d->queue);
+    if (!answered)
+        cli_complain("%s", why.text);
+    return answered;
 }
 
 /* --- showing ------------------------------------------------------------------------ */
@@ -191,6 +94,12 @@ static const char *size_text(uint64_t bytes, char text[24])
     return text;
 }
 
+/* What the sender asked of TLS, in the words of the log. */
+static const char *asked_text(enum tls_request asked)
+{
+    return asked == TLS_REQUIRED ? "tls-required" : asked == TLS_OPTIONAL ? "tls-optional" : "";
+}
+
 static void show_json(const struct queue_view *v)
 {
     const struct queue_recipient *r = &v->envelope.recipients[0];
@@ -202,6 +111,7 @@ static void show_json(const struct queue_view *v)
         { "arrived", clock_iso_date(v->envelope.arrived, arrived) }, { "due", clock_iso_date(v->due, due) },
         { "last-attempt", v->last_attempt ? clock_iso_date(v->last_attempt, last) : "" },
         { "origin", v->envelope.origin }, { "status", v->status }, { "why", v->why },
+        { "asked", asked_text(v->envelope.tls) },
     };
     auto_buf struct buf line = { 0 };
 
@@ -222,8 +132,9 @@ static void show_message(const struct queue_view *v, bool in_full)
     char id[MESSAGE_ID_TEXT], size[24], span[24], sender[300], date[CLOCK_TEXT_MAX], origin[400];
 
     escape_line(slice_of(v->envelope.sender), sender, sizeof sender);
-    printf("%s  %6s  %4s  from <%s>%s\n", message_id_text(v->envelope.id, id), size_text(v->envelope.size, size),
-           age(clock_wall() - v->envelope.arrived, span), sender, v->held ? "  HELD" : "");
+    printf("%s  %6s  %4s  from <%s>%s%s%s\n", message_id_text(v->envelope.id, id), size_text(v->envelope.size, size),
+           age(clock_wall() - v->envelope.arrived, span), sender, v->envelope.tls == TLS_AS_USUAL ? "" : "  ",
+           asked_text(v->envelope.tls), v->held ? "  HELD" : "");
     if (in_full)
         printf("    arrived %s from %s\n", clock_iso_date(v->envelope.arrived, date),
                escape_line(slice_of(v->envelope.origin), origin, sizeof origin));
@@ -332,6 +243,41 @@ static int operate(struct desk *d, enum queue_act act, message_id id, const char
     return EXIT_FAILED;
 }
 
+struct health {
+    bool json, any;
+};
+
+/* What the processes that deliver have noted of themselves: "dns/0", and when and what they found. */
+static void show_health(void *arg, const struct note *n)
+{
+    struct health *h = arg;
+    auto_buf struct buf text = { 0 };
+    char shown[500];
+
+    if (h->json) {
+        buf_init(&text, CHANNEL_FRAME_MAX);
+        escape_json(&text, n->value);
+        printf("%s\"%s\":%.*s", h->any ? "," : "", n->key, SLICE_ARGS(buf_slice(&text)));
+    } else {
+        printf("%s %s\n", n->key, escape_line(n->value, shown, sizeof shown));
+    }
+    h->any = true;
+}
+
+static bool show_all_health(struct desk *d, bool json)
+{
+    struct health h = { .json = json };
+    struct error why = { 0 };
+
+    if (json)
+        fputs(",\"health\":{", stdout);
+    if (!asking_notes(d->store, NOTE_HEALTH, show_health, &h, &why))
+        cli_complain("%s", why.text);
+    if (json)
+        puts("}}");
+    return why.code == E_NONE;
+}
+
 static int status(struct desk *d, bool json)
 {
     const struct queue_figures *f = &d->figures;
@@ -344,7 +290,7 @@ static int status(struct desk *d, bool json)
     if (json)
         printf("{\"messages\":%" PRIu64 ",\"recipients\":%" PRIu64 ",\"due\":%" PRIu64 ",\"in-delivery\":%" PRIu64
                ",\"held\":%" PRIu64 ",\"body-bytes\":%" PRIu64 ",\"segment-bytes\":%" PRIu64
-               ",\"oldest-seconds\":%" PRId64 ",\"groups\":%" PRIu64 ",\"group-size\":%.2f}\n",
+               ",\"oldest-seconds\":%" PRId64 ",\"groups\":%" PRIu64 ",\"group-size\":%.2f",
                f->messages, f->recipients, f->due, f->leased, f->held, f->body_bytes, f->segment_bytes,
                f->oldest_arrival ? (int64_t)((clock_wall() - f->oldest_arrival) / 1000) : 0, f->groups, group);
     else
@@ -354,7 +300,7 @@ static int status(struct desk *d, bool json)
                f->messages, f->recipients, f->due, f->leased, f->held,
                f->oldest_arrival ? age(clock_wall() - f->oldest_arrival, span) : "none", f->body_bytes,
                f->segment_bytes, f->groups, group);
-    return EXIT_OK;
+    return show_all_health(d, json) ? EXIT_OK : EXIT_FAILED;
 }
 
 static int each_id(struct desk *d, const char *command, int count, char **ids, bool json)
@@ -404,6 +350,7 @@ int cli_queue(int argc, char **argv)
     static const struct option options[] = { { "json", no_argument, NULL, 'j' }, { 0 } };
     const char *file = DEFAULT_CONFIG;
     struct desk desk = { 0 };
+    struct error why = { 0 };
     struct config *config;
     bool json = false;
     int option, code = EXIT_FAILED;
@@ -421,10 +368,12 @@ int cli_queue(int argc, char **argv)
     config = cli_config_read(file);
     if (!config)
         return EXIT_FAILED;
-    if (open_desk(&desk, config)) {
+    desk.store = asking_open(config, ASK_RUNNING_OR_DISK, &why);
+    if (desk.store)
         code = run(&desk, argc - optind, argv + optind, json);
-        close_desk(&desk);
-    }
+    else
+        cli_complain("%s", why.text);
+    asking_close(desk.store);
     config_free(config);
     return code;
 }

@@ -4,6 +4,7 @@
 
 #include "base/escape.h"
 #include "base/memory.h"
+#include "message/header.h"
 #include "net/socket.h"
 #include "policy/decide.h"
 #include "run/fiber.h"
@@ -24,6 +25,7 @@ struct job {
     size_t count;
     struct tls_rule rule;
     bool implicit;
+    bool requiretls, tls_optional;
     bool shown;
     struct transcript transcript;
     /* what it needs */
@@ -31,8 +33,10 @@ struct job {
     bool host_is_literal;
     struct address addresses[ADDRESSES_MAX];
     size_t address_count;
+    struct decision decision;
+    struct slice added;         /* goes in front of the message */
     struct buf message;
-    bool given;
+    size_t given;               /* of these two */
     struct tls_client *tls;
     /* what came of it */
     int code;
@@ -47,16 +51,28 @@ static bool parse_level(struct job *j, const char *text)
         j->rule.level = TLS_LEVEL_ENCRYPT;
         return true;
     }
-    return tls_level_parse(slice_of(text), &j->rule.level);
+    return tls_level_parse(slice_of(text), &j->rule.level) && j->rule.level != TLS_LEVEL_DANE_ONLY;
+}
+
+static int check_arguments(const struct job *j)
+{
+    if (!j->server || !j->sender || j->count == 0)
+        return cli_usage("send", "--server, --from and --to are needed");
+    if (j->requiretls && j->tls_optional)
+        return cli_usage("send", "--requiretls and --tls-optional exclude each other");
+    if (j->requiretls && j->rule.level == TLS_LEVEL_OFF)
+        return cli_usage("send", "--requiretls needs TLS, and --tls off says not to use it");
+    return EXIT_OK;
 }
 
 static int parse_arguments(struct job *j, int argc, char **argv)
 {
-    enum { SERVER = 256, FROM, TO, TLS, HELO, CA_FILE };
+    enum { SERVER = 256, FROM, TO, TLS, REQUIRE, OPTIONAL, HELO, CA_FILE };
     static const struct option options[] = {
         { "server", required_argument, NULL, SERVER }, { "from", required_argument, NULL, FROM },
         { "to", required_argument, NULL, TO },         { "tls", required_argument, NULL, TLS },
-        { "helo", required_argument, NULL, HELO },     { "ca-file", required_argument, NULL, CA_FILE }, { 0 } };
+        { "helo", required_argument, NULL, HELO },     { "ca-file", required_argument, NULL, CA_FILE },
+        { "requiretls", no_argument, NULL, REQUIRE },  { "tls-optional", no_argument, NULL, OPTIONAL }, { 0 } };
     int option;
 
     opterr = 0;
@@ -66,6 +82,8 @@ static int parse_arguments(struct job *j, int argc, char **argv)
         case FROM: j->sender = optarg; break;
         case HELO: j->helo = optarg; break;
         case CA_FILE: j->ca_file = optarg; break;
+        case REQUIRE: j->requiretls = true; break;
+        case OPTIONAL: j->tls_optional = true; break;
         case 'v': j->shown = true; break;
         case TLS:
             if (!parse_level(j, optarg))
@@ -83,9 +101,7 @@ static int parse_arguments(struct job *j, int argc, char **argv)
     if (optind < argc - 1)
         return cli_usage("send", "one message at a time: \"%s\" is one too many", argv[optind + 1]);
     j->file = optind < argc ? argv[optind] : "-";
-    if (!j->server || !j->sender || j->count == 0)
-        return cli_usage("send", "--server, --from and --to are needed");
-    return EXIT_OK;
+    return check_arguments(j);
 }
 
 /* An address goes into a command line of the protocol: nothing may slip in with it. */
@@ -144,6 +160,29 @@ static bool read_file(struct job *j, struct buf *raw, struct error *why)
     return n == 0 || fail_errno(why, E_SYSTEM, "%s", j->file);
 }
 
+/* The header field says that the message may do without TLS on its way, said
+ * once (REQTLS-007, -053). */
+static bool say_tls_optional(struct job *j, struct error *why)
+{
+    struct slice message = buf_slice(&j->message), value;
+    struct header_scan h;
+
+    header_scan_init(&h);
+    header_scan(&h, message);
+    switch (header_tls_required(&h, &value)) {
+    case TLS_REQUIRED_NO:
+        return true;
+    case TLS_REQUIRED_UNCLEAR:
+        return fail(why, E_USAGE, "%s says otherwise already: TLS-Required: %.*s", j->file, SLICE_ARGS(value));
+    case TLS_REQUIRED_ABSENT:
+        break;
+    }
+    if (slice_starts(message, SLICE(" ")) || slice_starts(message, SLICE("\t")))
+        return fail(why, E_USAGE, "%s begins with white space: it has no header to which a field can be added", j->file);
+    j->added = SLICE("TLS-Required: No\r\n");
+    return true;
+}
+
 static bool read_message(struct job *j, struct error *why)
 {
     auto_buf struct buf raw = { 0 };
@@ -160,15 +199,17 @@ static bool read_message(struct job *j, struct error *why)
     for (size_t i = 0; i + 1 < rest.len; i++)
         if (rest.at[i] == '\r' && rest.at[i + 1] != '\n')
             return fail(why, E_BARE_NEWLINE, "%s has a carriage return inside a line; no server takes that", j->file);
-    return true;
+    return !j->tls_optional || say_tls_optional(j, why);
 }
 
 static bool next_piece(void *self, struct slice *piece, struct error *why)
 {
     struct job *j = self;
 
-    *piece = j->given ? slice("", 0) : buf_slice(&j->message);
-    j->given = true;
+    if (j->given == 0 && slice_empty(j->added))
+        j->given++;
+    *piece = j->given == 0 ? j->added : j->given == 1 ? buf_slice(&j->message) : slice("", 0);
+    j->given++;
     return true;
 }
 
@@ -211,27 +252,49 @@ static bool judge(void *arg, const struct tls_facts *facts, struct error *why)
 
     if (j->shown)
         transcript_print_tls(facts);
-    return decide_facts(&j->rule, facts, why);
+    return decide_facts(&j->decision, facts, why);
 }
 
-static bool open_session(struct job *j, struct smtp_client *s, struct error *why)
+/* The server is the one that the user named: its name needs no other proof, and
+ * nobody but the user makes rules for it. */
+static bool decide_terms(struct job *j, struct error *why)
 {
-    struct tls_want want = { j->tls, j->host_is_literal ? NULL : j->host, j->host };
+    static const struct decide_settings settings = { 0 };
+    const struct decide_input facts = { .need = j->requiretls ? NEED_REQUIRETLS : NEED_STANDARD, .authentic = true };
+
+    j->decision = decide(&j->rule, &settings, &facts, why);
+    return j->decision.outcome == DECIDED_GO;
+}
+
+static bool secure_session(struct job *j, struct smtp_client *s, struct error *why)
+{
+    struct tls_want want = { .client = j->tls, .server_name = j->host_is_literal ? NULL : j->host, .check_name = j->host };
 
     if (j->implicit) {
         conn_deadline(s->conn, clock_now() + s->times->handshake);
         return conn_start_tls(s->conn, NULL, &want, why) && judge(j, conn_tls(s->conn), why) &&
                smtp_hello(s, true, why);
     }
-    if (!smtp_hello(s, decide_clear_after_refusal(&j->rule), why))
+    if (!smtp_hello(s, decide_clear_after_refusal(&j->decision), why))
         return false;
-    switch (decide_plan(&j->rule, s->peer.starttls, why)) {
+    switch (decide_plan(&j->decision, s->peer.starttls, why)) {
     case PLAN_CLEAR: return true;
     case PLAN_NEXT_HOST: return false;
     case PLAN_STARTTLS: break;
     }
     return smtp_secure(s, &want, judge, j, why) ||
-           (why->code == E_STARTTLS_REFUSED && decide_clear_after_refusal(&j->rule));
+           (why->code == E_STARTTLS_REFUSED && decide_clear_after_refusal(&j->decision));
+}
+
+/* Ready for the message, or nothing of it is said. */
+static bool open_session(struct job *j, struct smtp_client *s, struct error *why)
+{
+    if (!secure_session(j, s, why))
+        return false;
+    if (decide_keyword(&j->decision, s->peer.requiretls, why))
+        return true;
+    smtp_quit(s);
+    return false;
 }
 
 /* --- what came of it ---------------------------------------------------------------------- */
@@ -254,7 +317,7 @@ static void report(struct job *j, const struct smtp_recipient *r, const struct e
     char said[400];
 
     printf("%s: %s tls=%s cipher=%s verdict=%s ", r->address, words[r->result],
-           tls ? tls_version_name(tls->version) : "none", tls ? tls->cipher : "none", verdict_name(tls));
+           tls ? tls_version_name(tls->version) : "none", tls ? tls->cipher : "none", verdict_name(&j->decision, tls));
     if (r->reply.code)
         printf("said=\"%s\"\n", reply_shown(&r->reply, said));
     else
@@ -265,7 +328,13 @@ static void report(struct job *j, const struct smtp_recipient *r, const struct e
 static void transact(struct job *j, struct smtp_client *s)
 {
     auto_free struct smtp_recipient *to = memory_array(j->count, sizeof *to);
-    struct smtp_mail mail = { j->sender, buf_len(&j->message), has_eight_bit(buf_slice(&j->message)), { j, next_piece } };
+    struct smtp_mail mail = {
+        .sender = j->sender,
+        .size = j->added.len + buf_len(&j->message),
+        .needs_8bit = has_eight_bit(buf_slice(&j->message)),
+        .requiretls = j->requiretls,
+        .source = { j, next_piece },
+    };
     struct error why = { 0 };
     bool usable;
 
@@ -322,7 +391,7 @@ int cli_send(int argc, char **argv)
     if (!check_addresses(j))
         return EXIT_USAGE;
     loop_open();
-    if (find_server(j, &why) && read_message(j, &why) && (j->tls = tls_client_new(&tls, &why))) {
+    if (decide_terms(j, &why) && find_server(j, &why) && read_message(j, &why) && (j->tls = tls_client_new(&tls, &why))) {
         fiber_start("send", run, j);
         loop_run();
     } else {

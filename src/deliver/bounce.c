@@ -63,7 +63,8 @@ bool bounce_make(const struct bounce_settings *s, enum dsn_action action, const 
     if (!recipients)
         return false;
     *out = (struct bounce){ .envelope = {
-        .id = message_id_new(s->ids, wall), .sender = "", .arrived = wall, .origin = "bounce", .count = 1 } };
+        .id = message_id_new(s->ids, wall), .sender = "", .arrived = wall, .tls = original->tls, .origin = "bounce",
+        .count = 1 } };
     dsn = (struct dsn){
         .action = action,
         .hostname = s->hostname,
@@ -76,6 +77,7 @@ bool bounce_make(const struct bounce_settings *s, enum dsn_action action, const 
         .give_up = give_up,
         .recipients = recipients,
         .count = list_recipients(action, all, count, recipients),
+        .tls_optional = original->tls == TLS_OPTIONAL,
         .original_header = original_header,
     };
     if (dsn.count == 0)

@@ -1,6 +1,8 @@
 /* deliver/bounce.h - telling the sender: failures, and delays when the operator wants it.
  *
- * RFC 3461 6, RFC 3464, RFC 5321 6.1 (spec SMTP-085, -154, -280 to -285). Pure. */
+ * RFC 3461 6, RFC 3464, RFC 5321 6.1 (spec SMTP-085, -154, -280 to -285). A
+ * notice never returns more than the header, and asks of TLS what its message
+ * did (RFC 8689 5, REQTLS-040, -041, -044). Pure. */
 #ifndef DELIVER_BOUNCE_H
 #define DELIVER_BOUNCE_H
 

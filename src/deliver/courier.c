@@ -1,4 +1,4 @@
-#include "deliver/courier.h"
+#include "deliver/attempt.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -39,7 +39,7 @@ static void log_outcome(const struct delivery *d, struct outcome *o, const struc
     log_text(&l, "relay", o->host ? o->host : s && s->shown[0] ? s->shown : "none");
     log_text(&l, "tls", tls ? tls_version_name(tls->version) : "none");
     log_text(&l, "cipher", tls ? tls->cipher : "none");
-    log_text(&l, "verdict", verdict_name(tls));
+    log_text(&l, "verdict", s ? verdict_name(&s->held, tls) : "none");
     log_text(&l, "dsn", o->status);
     if (o->words)
         log_text(&l, "said", o->words);
@@ -105,34 +105,33 @@ static void discard(struct delivery *d, struct outcome *outcomes)
 
 enum {
     HOSTS_MAX = 8,              /* asked in one round; the next round begins at the best again */
-    ADDRESSES_MAX = 8,          /* of one host */
     ROUND_MS = 20 * 60 * 1000,  /* after this no further host is asked: others wait for this courier */
 };
-
-struct attempt {
-    time_ms end;                /* of the round, clock_now time */
-    struct courier *courier;
-    struct delivery *delivery;
-    const struct routing_rule *rule;
-    struct outcome *outcomes;
-    struct round *round;
-};
-
-static void attempt_failed(struct attempt *a, const struct error *why)
-{
-    const char *host = a->courier->session.shown;
-    struct delivery *d = a->delivery;
-
-    outcomes_fail(a->outcomes, d->lease.envelope.count, why,
-                  host[0] ? arena_string(&d->arena, slice_of(host)) : NULL, &d->arena);
-    a->round->why = *why;
-}
 
 /* The connection broke where the far side may have taken the message already:
  * trying again at once would rather double than deliver it. */
 static bool may_have_been_taken(const struct session *s)
 {
     return strcmp(s->smtp.command, SMTP_END_OF_DATA) == 0 && s->smtp.last.code == 0;
+}
+
+static void note_answers(struct attempt *a, const struct smtp_recipient *to, struct outcome **whose, size_t count,
+                         const struct error *why)
+{
+    struct courier *c = a->courier;
+    const char *host = arena_string(&a->delivery->arena, slice_of(c->session.shown));
+    bool delivered = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (to[i].result == RCPT_UNDECIDED || to[i].reply.code == 0)
+            outcomes_fail(whose[i], 1, why, host, &a->delivery->arena);
+        else
+            outcome_answered(whose[i], &to[i], host, &a->delivery->arena);
+        delivered |= whose[i]->result == RCPT_DELIVERED;
+        if (whose[i]->result == RCPT_DELIVERED || whose[i]->result == RCPT_FAILED)
+            log_outcome(a->delivery, whose[i], &c->session);
+    }
+    c->accepted += delivered;
 }
 
 /* Send to everybody who is still open, over the open session. False when the
@@ -145,8 +144,10 @@ static bool send_over_session(struct attempt *a)
     auto_free struct smtp_recipient *to = memory_array(e->count, sizeof *to);
     auto_free struct outcome **whose = memory_array(e->count, sizeof *whose);
     struct delivery_source from = { c, a->delivery, 0 };
-    struct smtp_mail mail = { e->sender, e->size, e->eight_bit, delivery_source_of(&from) };
-    const char *host = arena_string(&a->delivery->arena, slice_of(s->shown));
+    bool keyword = (a->need == NEED_REQUIRETLS || a->need == NEED_REQUIRETLS_NULL) && session_tls(s) &&
+                   s->smtp.peer.requiretls;
+    struct smtp_mail mail = { .sender = e->sender, .size = e->size, .needs_8bit = e->eight_bit, .requiretls = keyword,
+                              .source = delivery_source_of(&from) };
     struct error why = { 0 };
     size_t open = 0;
     bool usable;
@@ -160,20 +161,14 @@ static bool send_over_session(struct attempt *a)
     usable = smtp_send(&s->smtp, &mail, to, open, &why);
     s->messages++;
     a->round->reached = true;
-    for (size_t i = 0; i < open; i++) {
-        if (to[i].result == RCPT_UNDECIDED || to[i].reply.code == 0)
-            outcomes_fail(whose[i], 1, &why, host, &a->delivery->arena);
-        else
-            outcome_answered(whose[i], &to[i], host, &a->delivery->arena);
-        if (whose[i]->result == RCPT_DELIVERED || whose[i]->result == RCPT_FAILED)
-            log_outcome(a->delivery, whose[i], s);
-    }
+    a->all_definitive = false;
+    note_answers(a, to, whose, open, &why);
     if (usable)
         return true;
     a->round->broke = true;
     a->round->why = why;
     usable = !may_have_been_taken(s);
-    session_close(s, false);
+    courier_close(c, false);
     return usable;
 }
 
@@ -182,41 +177,13 @@ static bool is_finished(const struct attempt *a)
     return outcomes_open(a->outcomes, a->delivery->lease.envelope.count) == 0;
 }
 
-/* One host: find its addresses, open a session, send. False: no more hosts now. */
-static bool try_host(struct attempt *a, const char *name, uint16_t port)
+/* One host. False: no more hosts now. */
+static bool try_host(struct attempt *a, const char *host, uint16_t port)
 {
-    struct courier *c = a->courier;
-    struct address literal;
-    struct host_addresses found = { .at = &literal, .count = 1 };
-    bool is_literal = address_parse_ip(slice_of(name), &literal);
-    struct session_target target = {
-        .host = name,
-        .host_is_name = !is_literal,
-        .implicit_tls = a->rule->route.kind == ROUTE_SMTP && a->rule->route.implicit_tls,
-        .rule = &a->rule->tls,
-        .waited = clock_wall() - a->delivery->lease.envelope.arrived,
-    };
-    struct error why = { 0 };
+    bool stop = false;
 
-    literal.port = port;
-    snprintf(c->session.shown, sizeof c->session.shown, "%s", name);
-    if (!is_literal && !host_addresses_find(c->settings->resolver, name, port, &a->delivery->arena, &found, &why)) {
-        /* A host without an address says nothing about its domain (SMTP-123): there may be others. */
-        if (error_is_final(why.code))
-            why.code = E_NO_USABLE_HOST;
-        attempt_failed(a, &why);
-        return true;
-    }
-    target.addresses = found.at;
-    target.address_count = found.count < ADDRESSES_MAX ? found.count : ADDRESSES_MAX;
-    if (!session_open(&c->settings->session, &target, &c->session, &why)) {
-        a->round->broke = true;
-        if (why.code == E_MESSAGE_TOO_LARGE || error_is_final(why.code))
-            why.code = E_HOST_REFUSES;      /* only an answer to the message itself is final */
-        attempt_failed(a, &why);
-        return why.code != E_CANCELLED;
-    }
-    snprintf(c->session_host, sizeof c->session_host, "%s", name);
+    if (!attempt_open(a, host, port, &stop))
+        return !stop;
     return send_over_session(a);
 }
 
@@ -256,9 +223,13 @@ static bool find_hosts(struct attempt *a, struct mail_hosts *hosts, struct error
     struct envelope *e = &a->delivery->lease.envelope;
     const char *domain = a->delivery->lease.destination;
 
-    return mail_hosts_find(s->resolver, domain, e->id ^ (uint64_t)a->delivery->lease.attempts, &a->delivery->arena,
-                           hosts, why) &&
-           mail_hosts_drop_us(hosts, host_is_us, a, why);
+    if (!mail_hosts_find(s->resolver, domain, e->id ^ (uint64_t)a->delivery->lease.attempts, &a->delivery->arena,
+                         hosts, why) ||
+        !mail_hosts_drop_us(hosts, host_is_us, a, why))
+        return false;
+    a->hop = (struct next_hop){ .domain = domain, .canonical = hosts->domain, .mx_secure = hosts->secure,
+                                .implicit = hosts->implicit };
+    return true;
 }
 
 /* Where the sender says which address: as long as it is not ours, or nobody's. */
@@ -268,15 +239,38 @@ static void try_literal(struct attempt *a, const char *literal)
     struct address address = { 0 };
     struct error why = { 0 };
 
-    session_close(&a->courier->session, true);
+    courier_close(a->courier, true);
     if (address_parse_ip(slice_of(literal), &address))
         address.port = s->mx_port;
+    a->hop = (struct next_hop){ .domain = literal, .canonical = literal };
+    a->only_host = true;
+    a->hosts_left = 1;
     if (address.family != 0 && !address_is_unspecified(&address) && !(s->is_us && s->is_us(s->is_us_arg, &address))) {
-        try_host(a, literal, s->mx_port);
+        if (attempt_learn(a))
+            try_host(a, literal, s->mx_port);
         return;
     }
     fail(&why, E_LOOP, "mail for [%s] would come back here", literal);
     attempt_failed(a, &why);
+}
+
+static void try_hosts(struct attempt *a, const struct mail_hosts *hosts, const char *after)
+{
+    size_t i = 0;
+
+    a->only_host = hosts->count == 1;
+    if (after)      /* a kept session has asked this host already */
+        while (i < hosts->count && strcmp(hosts->hosts[i++].name, after) != 0)
+            continue;
+    for (unsigned tried = 0; i < hosts->count && tried < HOSTS_MAX && !is_finished(a); i++, tried++) {
+        if (clock_now() > a->end)
+            return;
+        courier_close(a->courier, true);
+        a->hosts_left = hosts->count - i;
+        if (!try_host(a, hosts->hosts[i].name, a->courier->settings->mx_port))
+            return;
+    }
+    a->hosts_left = hosts->count - i;
 }
 
 static void try_mx_hosts(struct attempt *a, const char *after)
@@ -284,7 +278,6 @@ static void try_mx_hosts(struct attempt *a, const char *after)
     const char *literal;
     struct mail_hosts hosts;
     struct error why = { 0 };
-    size_t i = 0;
 
     if (literal_host(a->delivery->lease.destination, &a->delivery->arena, &literal)) {
         if (!after)
@@ -296,16 +289,20 @@ static void try_mx_hosts(struct attempt *a, const char *after)
         attempt_failed(a, &why);
         return;
     }
-    if (after)      /* a kept session has asked this host already */
-        while (i < hosts.count && strcmp(hosts.hosts[i++].name, after) != 0)
-            continue;
-    for (unsigned tried = 0; i < hosts.count && tried < HOSTS_MAX && !is_finished(a); i++, tried++) {
-        if (clock_now() > a->end)
-            return;
-        session_close(&a->courier->session, true);
-        if (!try_host(a, hosts.hosts[i].name, a->courier->settings->mx_port))
-            return;
-    }
+    if (attempt_learn(a))
+        try_hosts(a, &hosts, after);
+}
+
+static void try_fixed_host(struct attempt *a)
+{
+    const struct route *r = &a->rule->route;
+
+    courier_close(a->courier, true);
+    a->hop = (struct next_hop){ .domain = r->host, .canonical = r->host, .fixed = true, .mx_secure = true };
+    a->only_host = true;
+    a->hosts_left = 1;
+    if (attempt_learn(a) && try_host(a, r->host, r->port))
+        a->hosts_left = 0;
 }
 
 static void carry_by_smtp(struct attempt *a)
@@ -313,24 +310,29 @@ static void carry_by_smtp(struct attempt *a)
     struct courier *c = a->courier;
     char asked[256] = "";
 
+    if (session_is_open(&c->session) && !attempt_may_reuse(a))
+        courier_close(c, true);
     if (session_is_open(&c->session)) {
         bool may_go_on = send_over_session(a);
 
         if (!may_go_on || is_finished(a))
             return;
         if (session_is_open(&c->session))   /* it answered, with "not now" */
-            snprintf(asked, sizeof asked, "%s", c->session_host);
+            snprintf(asked, sizeof asked, "%s", c->session.host);
     }
     if (a->rule->route.kind == ROUTE_MX)
         try_mx_hosts(a, asked[0] ? asked : NULL);
     else if (!asked[0])
-        try_host(a, a->rule->route.host, a->rule->route.port);
+        try_fixed_host(a);
+    attempt_over(a);
 }
 
 void courier_carry(struct courier *c, struct delivery *d, const struct routing_rule *rule, struct outcome *outcomes,
                    struct round *round)
 {
-    struct attempt a = { clock_now() + ROUND_MS, c, d, rule, outcomes, round };
+    struct attempt a = { .end = clock_now() + ROUND_MS, .courier = c, .delivery = d, .rule = rule,
+                         .outcomes = outcomes, .round = round, .need = attempt_need(&d->lease.envelope),
+                         .all_definitive = true };
 
     *round = (struct round){ .reached = true };
     switch (rule->route.kind) {
@@ -350,5 +352,5 @@ void courier_carry(struct courier *c, struct delivery *d, const struct routing_r
 
 void courier_done(struct courier *c)
 {
-    session_close(&c->session, true);
+    courier_close(c, true);
 }

@@ -13,7 +13,9 @@ struct courier {
     const struct delivery_house *house;
     void *self;                         /* of the house */
     struct session session;             /* perhaps open */
-    char session_host[256];             /* its host name */
+    char next_hop[256];                 /* whom it was opened for, in the words of its facts */
+    struct memory_sight sight;          /* of the session, for when it ends */
+    uint64_t accepted;                  /* messages that the session took for somebody */
 };
 
 /* How a message's round went, for the destination's limit and rest. */
@@ -32,7 +34,9 @@ void courier_carry(struct courier *c, struct delivery *d, const struct routing_r
 /* The delivery line of each outcome that has none yet. `s` may be closed or NULL. */
 void courier_log(const struct delivery *d, struct outcome *outcomes, const struct session *s);
 
-void courier_done(struct courier *c);   /* QUIT and close */
+/* End the session, if one is open, and tell what it carried; with QUIT when `polite`. */
+void courier_close(struct courier *c, bool polite);
+void courier_done(struct courier *c);   /* the courier has no more work */
 
 /* A smtp_source over the message of a delivery. */
 struct delivery_source {

@@ -10,6 +10,8 @@
 
 #include "deliver/bounce.h"
 #include "deliver/session.h"
+#include "fact/fact.h"
+#include "policy/memory.h"
 
 struct deliverer_settings {
     const char *hostname;
@@ -17,6 +19,10 @@ struct deliverer_settings {
     struct retry_rule retry;
     struct session_settings session;
     struct resolver *resolver;
+    struct decide_settings decide;
+    struct dane_settings dane;
+    struct memory_settings memory;
+    struct sts_engine *sts;             /* NULL: no MTA-STS */
     struct id_maker *ids;
     uint16_t mx_port;                   /* 25 */
     unsigned connections;               /* in all, of this process */
@@ -44,6 +50,12 @@ struct delivery_house {
     void (*settle)(void *self, struct delivery *d, const struct settle *s);
     /* Draining, and the last courier has ended. NULL is fine. */
     void (*drained)(void *self);
+    /* What is remembered of a next hop; zeroed when nothing is. May wait. False: it cannot be told now. NULL is fine, for
+     * this and the others below. */
+    bool (*recall)(void *self, const char *next_hop, struct memory *m);
+    void (*remember)(void *self, const char *next_hop, const struct memory *m);
+    /* An attempt at a host is over, or a session that it opened has ended. */
+    void (*tell)(void *self, const struct fact *f);
 };
 
 struct deliverer;

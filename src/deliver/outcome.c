@@ -54,11 +54,14 @@ size_t outcomes_open(const struct outcome *all, size_t count)
     return open;
 }
 
+/* What a policy held back to the end says so to the sender (PD-31). */
 static void give_up(struct outcome *o, struct arena *arena)
 {
+    bool for_tls = strncmp(o->status, "4.7.", 4) == 0;
+
     o->result = RCPT_FAILED;
     o->code = E_UNDELIVERED_TOO_LONG;
-    o->status = error_dsn(E_UNDELIVERED_TOO_LONG);
+    o->status = for_tls ? "5.7.5" : error_dsn(E_UNDELIVERED_TOO_LONG);
     o->why = arena_text(arena, "tried for too long without success; last: %s", o->why).at;
 }
 

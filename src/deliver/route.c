@@ -68,14 +68,22 @@ struct slice address_domain(struct slice address)
     return slice_after(address, at + 1);
 }
 
+/* Rules with the same level may still differ in what they accept. */
+static bool has_own_terms(const struct tls_rule *tls)
+{
+    return tls->no_dane || tls->no_sts || tls->allow_cleartext_override || tls->name_count || tls->fingerprint_count ||
+           tls->minimum != TLS_VERSION_NONE || tls->ciphers || tls->requiretls != REQUIRETLS_ENFORCE;
+}
+
 const char *routing_destination(const struct routing_rule *rule, struct slice domain, struct arena *arena)
 {
     const struct route *route = &rule->route;
 
     switch (route->kind) {
     case ROUTE_SMTP:
-        return arena_text(arena, "smtp %s:%u %s%s", route->host, route->port, route->implicit_tls ? "implicit " : "",
-                          tls_level_name(rule->tls.level)).at;
+        return arena_text(arena, "smtp %s:%u %s%s%s%s", route->host, route->port, route->implicit_tls ? "implicit " : "",
+                          tls_level_name(rule->tls.level), has_own_terms(&rule->tls) ? " by " : "",
+                          has_own_terms(&rule->tls) ? rule->name : "").at;
     case ROUTE_MAILDIR:
         return arena_text(arena, "maildir %s", route->path).at;
     case ROUTE_DISCARD:

@@ -44,7 +44,8 @@ struct slice address_domain(struct slice address);
 
 /* The name under which the queue groups deliveries that can share a
  * connection: "example.net" for mx, else the route with its TLS level, e.g.
- * "smtp relay.example.org:587 encrypt". Two deliveries with different TLS
+ * "smtp relay.example.org:587 encrypt", and with its rule's name when that has
+ * terms of its own. Two deliveries with different TLS
  * requirements never have the same one (SMTP-088). From `arena`. */
 const char *routing_destination(const struct routing_rule *rule, struct slice domain, struct arena *arena);
 

@@ -3,25 +3,53 @@
 #include "base/log.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdio.h>
 
 struct judge {
-    const struct tls_rule *rule;
+    const struct decision *decision;
+    struct session *session;
 };
 
 static bool judge_facts(void *arg, const struct tls_facts *facts, struct error *why)
 {
     const struct judge *j = arg;
 
-    return decide_facts(j->rule, facts, why);
+    j->session->seen = *facts;
+    j->session->handshaken = true;
+    return decide_facts(j->decision, facts, why);
 }
 
+/* An address has no name to ask for, but the operator may have given one. */
+static const char *listed_server_name(const struct tls_rule *rule)
+{
+    for (size_t i = 0; i < rule->name_count; i++)
+        if (rule->names[i][0] != '.')
+            return rule->names[i];
+    return NULL;
+}
+
+/* RFC 7672 8.1: "the client MUST send the SNI extension containing its TLSA
+ * base domain"; RFC 8461 7.1 wants the MX host name, which is the same but for
+ * aliases (docs/policy.md). */
 static struct tls_want wanted(const struct session_settings *settings, const struct session_target *target)
 {
+    const struct host_findings *f = target->found;
+    const struct decision *d = target->decision;
+    bool dane = decide_asks_dane(d);
+
     return (struct tls_want){
         .client = settings->tls,
-        .server_name = target->host_is_name ? target->host : NULL,
-        .check_name = target->host,
+        .server_name = !f->is_name ? listed_server_name(d->rule) : dane ? f->base : f->host,
+        .check_name = f->host,
+        .minimum = d->rule->minimum,
+        .ciphers = d->rule->ciphers,
+        .names = d->rule->names,
+        .name_count = d->rule->name_count,
+        .dane = dane ? f->records.usable : NULL,
+        .dane_count = dane ? f->records.usable_count : 0,
+        .dane_names = f->names,
+        .dane_name_count = f->name_count,
     };
 }
 
@@ -44,16 +72,29 @@ static void overhear(struct session *s)
     conn_listen_in(s->smtp.conn, transcript_hear, &s->transcript);
 }
 
+static void note_address(struct session *s, const struct address *a)
+{
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+    if (a->family == AF_INET6) {
+        memcpy(s->address, a->ip, sizeof s->address);
+        return;
+    }
+    memcpy(s->address, mapped, sizeof mapped);
+    memcpy(s->address + sizeof mapped, a->ip, 4);
+}
+
 static bool connect_to(const struct session_settings *settings, const struct address *addresses, size_t count,
-                       const char *host, struct session *s, size_t *used, struct error *why)
+                       struct session *s, size_t *used, struct error *why)
 {
     char text[ADDRESS_TEXT_MAX];
     struct conn *conn = dial(addresses, count, settings->dial, used, why);
 
     if (!conn)
         return false;
-    snprintf(s->shown, sizeof s->shown, "%s[%s]:%u", host, address_ip_text(&addresses[*used], text),
+    snprintf(s->shown, sizeof s->shown, "%s[%s]:%u", s->host, address_ip_text(&addresses[*used], text),
              addresses[*used].port);
+    note_address(s, &addresses[*used]);
     smtp_client_init(&s->smtp, conn, settings->hostname, settings->times);
     s->opened = clock_now();
     overhear(s);
@@ -66,8 +107,10 @@ static bool wrap(const struct session_settings *settings, const struct session_t
 {
     struct tls_want want = wanted(settings, target);
 
+    struct judge judge = { target->decision, s };
+
     conn_deadline(s->smtp.conn, clock_now() + settings->times->handshake);
-    return conn_start_tls(s->smtp.conn, NULL, &want, why) && decide_facts(target->rule, conn_tls(s->smtp.conn), why);
+    return conn_start_tls(s->smtp.conn, NULL, &want, why) && judge_facts(&judge, conn_tls(s->smtp.conn), why);
 }
 
 /* The go-ahead was given and then nothing more came: to policy this is a
@@ -83,10 +126,12 @@ static bool secure(const struct session_settings *settings, const struct session
                    bool *broken, struct error *why)
 {
     struct tls_want want = wanted(settings, target);
-    struct judge judge = { target->rule };
+    const struct decision *d = target->decision;
+    struct judge judge = { d, s };
 
     *broken = false;
-    switch (decide_plan(target->rule, s->smtp.peer.starttls, why)) {
+    s->starttls_missing = !s->smtp.peer.starttls;
+    switch (decide_plan(d, s->smtp.peer.starttls, why)) {
     case PLAN_CLEAR:
         return true;
     case PLAN_NEXT_HOST:
@@ -95,14 +140,17 @@ static bool secure(const struct session_settings *settings, const struct session
         break;
     }
     if (smtp_secure(&s->smtp, &want, judge_facts, &judge, why))
-        return true;
+        return decide_keyword(d, s->smtp.peer.requiretls, why);
+    if (strcmp(s->smtp.command, "STARTTLS") == 0)
+        s->starttls_code = s->smtp.last.code;
     if (handshake_was_cut(s, why))
         why->code = E_TLS_HANDSHAKE;
-    if (why->code == E_STARTTLS_REFUSED && decide_clear_after_refusal(target->rule)) {
+    if (why->code == E_STARTTLS_REFUSED) {
+        s->starttls_missing = true;
         s->tls_problem = *why;
-        return true;
+        return decide_clear_after_refusal(d);
     }
-    *broken = why->code != E_STARTTLS_REFUSED;
+    *broken = true;
     return false;
 }
 
@@ -114,7 +162,7 @@ static bool reopen_in_clear(const struct session_settings *settings, const struc
     struct error cause = *why;
     size_t used;
 
-    if (!connect_to(settings, address, 1, target->host, s, &used, why))
+    if (!connect_to(settings, address, 1, s, &used, why))
         return false;
     if (!smtp_hello(&s->smtp, true, why)) {
         session_close(s, false);
@@ -124,28 +172,52 @@ static bool reopen_in_clear(const struct session_settings *settings, const struc
     return true;
 }
 
+/* Does this failure say that TLS was not to be had? A server that refuses EHLO has no STARTTLS to offer either. */
+static bool lacks_tls(const struct session *s, enum error_code how)
+{
+    bool no_ehlo = strcmp(s->smtp.command, "EHLO") == 0 && reply_class(&s->smtp.last) == 5 && !session_tls(s);
+
+    return no_ehlo || how == E_STARTTLS_NOT_OFFERED || how == E_STARTTLS_REFUSED || how == E_STARTTLS_INJECTED ||
+           how == E_TLS_HANDSHAKE;
+}
+
+static void note_lack(struct session *s)
+{
+    s->lacking++;
+    memcpy(s->lacking_at, s->address, sizeof s->lacking_at);
+}
+
 /* At the first address that answers; `*used` says which, or is the count when none did. */
 static bool open_at_one(const struct session_settings *settings, const struct session_target *target,
                         struct session *s, size_t *used, struct error *why)
 {
-    bool clear_allowed = decide_clear_after_refusal(target->rule);
+    const struct decision *d = target->decision;
+    bool clear_allowed = decide_clear_after_refusal(d);
     bool broken = true;
 
-    if (!connect_to(settings, target->addresses, target->address_count, target->host, s, used, why)) {
+    if (!connect_to(settings, target->addresses, target->address_count, s, used, why)) {
         *used = target->address_count;
         return false;
     }
     if (target->implicit_tls) {
-        if (wrap(settings, target, s, why) && smtp_hello(&s->smtp, true, why))
+        if (wrap(settings, target, s, why) && smtp_hello(&s->smtp, true, why) &&
+            decide_keyword(d, s->smtp.peer.requiretls, why))
             return true;
+        if (why->code == E_TLS_HANDSHAKE)
+            note_lack(s);
         session_close(s, false);
         return blame(why, "%s", s->shown);
     }
     /* Without EHLO there is no STARTTLS, so HELO will do only where clear text will (SMTP-093). */
-    if (smtp_hello(&s->smtp, clear_allowed, why) && secure(settings, target, s, &broken, why))
+    if (smtp_hello(&s->smtp, clear_allowed, why) && secure(settings, target, s, &broken, why)) {
+        if (!session_tls(s))
+            note_lack(s);
         return true;
+    }
+    if (lacks_tls(s, why->code))
+        note_lack(s);
     session_close(s, !broken);
-    if (decide_clear_retry(target->rule, why->code, target->waited) &&
+    if (decide_clear_retry(d, why->code, target->waited) &&
         reopen_in_clear(settings, target, &target->addresses[*used], s, why))
         return true;
     return blame(why, "%s", s->shown);
@@ -160,8 +232,9 @@ bool session_open(const struct session_settings *settings, const struct session_
     struct error first = { 0 };
 
     assert(!session_is_open(s));
-    *s = (struct session){ .host = target->host };
-    snprintf(s->shown, sizeof s->shown, "%s", target->host);
+    *s = (struct session){ .held = *target->decision };
+    snprintf(s->host, sizeof s->host, "%s", target->found->host);
+    snprintf(s->shown, sizeof s->shown, "%s", target->found->host);
     while (rest.address_count > 0) {
         size_t used;
 
@@ -198,4 +271,11 @@ void session_close(struct session *s, bool polite)
 const struct tls_facts *session_tls(const struct session *s)
 {
     return s->smtp.conn ? conn_tls(s->smtp.conn) : NULL;
+}
+
+bool session_may_carry(const struct session *s, const struct decision *d, time_ms waited)
+{
+    const struct open_session open = { &s->held, session_tls(s), s->tls_problem.code, s->smtp.peer.requiretls };
+
+    return session_is_open(s) && decide_reuse(d, &open, waited);
 }

@@ -8,7 +8,9 @@
 
 #include "base/log.h"
 #include "deliver/route.h"
-#include "dns/resolver.h"
+#include "discover/host.h"
+#include "dns/selftest.h"
+#include "policy/memory.h"
 #include "net/address.h"
 #include "queue/retry.h"
 #include "smtp/server.h"
@@ -52,8 +54,26 @@ struct config {
         uint16_t port;
         unsigned connections, connections_per_destination, messages_per_connection;
         time_ms idle_connection, connect_timeout;
-        const char *ca_file;                /* for verify; NULL: the system's */
+        const char *ca_file;                /* for certificates of mail hosts; NULL: the system's */
     } delivery;
+    struct decide_settings decide;
+    struct dane_settings dane;
+    struct memory_settings memory;
+    bool requiretls;                        /* offered to clients under TLS */
+    struct {
+        bool enabled;
+        uint16_t port;
+        const char *ca_file;                /* for policy hosts; NULL: the system's */
+        time_ms patience, fetch_time;
+        bool defer_on_error;
+        bool private_addresses;             /* policy hosts may be at 10.0.0.0/8 and the like */
+        const struct sts_pin *pins;
+        size_t pin_count;
+    } sts;
+    struct {
+        bool enabled;
+        struct selftest_names names;
+    } selftest;
 };
 
 /* Calls `tell` for each problem, "file:line: what; remedy". NULL when there was any. */

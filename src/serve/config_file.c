@@ -6,6 +6,7 @@
 #include "smtp/address.h"
 #include "tls/context.h"
 
+#include <ctype.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -77,6 +78,40 @@ const char *const tls_words[] = { "starttls", "required", "implicit", "off" };
 const char *const log_words[] = { "debug", "info", "warning", "error" };
 const char *const format_words[] = { "logfmt", "json" };
 const char *const sink_words[] = { "stderr", "syslog" };
+const char *const insecure_mx_words[] = { "dane", "encrypt", "may" };
+const char *const sts_with_dane_words[] = { "both", "dane" };
+const char *const scope_words[] = { "recipient", "all" };
+const char *const requiretls_sts_words[] = { "any", "enforce" };
+const char *const lookup_failure_words[] = { "pass", "defer" };
+const char *const mode_words[] = { "none", "testing", "enforce" };
+const char *const memory_words[] = { "off", "alarm", "defer", "enforce" };
+
+/* Options that take one word of few. */
+static const struct {
+    const char *option;
+    const char *const *words;
+    size_t count;
+    const char *remedy;
+} choices[] = {
+    { "insecure-mx", insecure_mx_words, COUNT(insecure_mx_words), "must be dane, encrypt or may" },
+    { "sts-with-dane", sts_with_dane_words, COUNT(sts_with_dane_words), "must be both or dane" },
+    { "tls-required-no", scope_words, COUNT(scope_words), "must be recipient or all" },
+    { "requiretls-sts", requiretls_sts_words, COUNT(requiretls_sts_words), "must be any or enforce" },
+    { "lookup-failure", lookup_failure_words, COUNT(lookup_failure_words), "must be pass or defer" },
+    { "mode", mode_words, COUNT(mode_words), "must be none, testing or enforce" },
+    { "memory", memory_words, COUNT(memory_words), "must be off, alarm, defer or enforce" },
+};
+
+static int check_choice(cfg_t *cfg, cfg_opt_t *opt)
+{
+    unsigned index;
+
+    for (size_t i = 0; i < COUNT(choices); i++)
+        if (strcmp(opt->name, choices[i].option) == 0 &&
+            !config_word(last_text(opt), choices[i].words, choices[i].count, &index))
+            return complain(cfg, opt, last_text(opt), choices[i].remedy);
+    return 0;
+}
 
 static int check_role(cfg_t *cfg, cfg_opt_t *opt)
 {
@@ -122,7 +157,15 @@ static int check_level(cfg_t *cfg, cfg_opt_t *opt)
     enum tls_level level;
 
     return tls_level_parse(slice_of(last_text(opt)), &level)
-               ? 0 : complain(cfg, opt, last_text(opt), "must be off, may, encrypt or verify");
+               ? 0 : complain(cfg, opt, last_text(opt), "must be off, may, encrypt, verify or dane-only");
+}
+
+static int check_requiretls(cfg_t *cfg, cfg_opt_t *opt)
+{
+    enum requiretls_rule rule;
+
+    return requiretls_rule_parse(slice_of(last_text(opt)), &rule)
+               ? 0 : complain(cfg, opt, last_text(opt), "must be enforce, opportunistic+starttls or opportunistic");
 }
 
 static int check_route(cfg_t *cfg, cfg_opt_t *opt)
@@ -162,6 +205,33 @@ static int check_server(cfg_t *cfg, cfg_opt_t *opt)
                ? 0 : complain(cfg, opt, last_text(opt), "must be an address, perhaps with @port: 192.0.2.53@53");
 }
 
+static int check_fingerprint(cfg_t *cfg, cfg_opt_t *opt)
+{
+    const char *at = last_text(opt);
+    size_t digits = 0;
+
+    for (; *at; at++) {
+        if (*at == ':' && digits % 2 == 0 && digits > 0)
+            continue;
+        if (!isxdigit((unsigned char)*at))
+            break;
+        digits++;
+    }
+    return *at == '\0' && digits == 64
+               ? 0 : complain(cfg, opt, last_text(opt), "must be a SHA-256 fingerprint, 64 hex digits, with or without "
+                              "colons: openssl x509 -noout -fingerprint -sha256 -in FILE");
+}
+
+static int check_certificate_name(cfg_t *cfg, cfg_opt_t *opt)
+{
+    struct slice name = slice_of(last_text(opt));
+
+    if (slice_starts(name, SLICE(".")))
+        name = slice_after(name, 1);
+    return domain_is_valid(name, false)
+               ? 0 : complain(cfg, opt, last_text(opt), "must be a name, mx.example.org, or .example.org for all below it");
+}
+
 /* Every number has a least and a most: here, by name. */
 static const struct {
     const char *name;
@@ -181,6 +251,9 @@ static const struct {
     { "data-time", 1, 3600 },               { "transfer-time", 1, 86400 },
     { "handshake-time", 1, 3600 },          { "hops", 10, 1000 },
     { "minimum-free", 0, 2147483647L },     { "session-time", 0, 7 * 86400 },
+    { "patience", 0, 300 },                 { "fetch-time", 1, 300 },
+    { "memory-deliveries", 1, 100000 },     { "memory-span", 0, 366 * 86400 },
+    { "memory-hold", 0, 7 * 86400 },        { "memory-forget", 3600, 3660 * 86400L },
 };
 
 static int check_number(cfg_t *cfg, cfg_opt_t *opt)
@@ -210,14 +283,37 @@ static cfg_opt_t certificate_options[] = {
 static cfg_opt_t listen_options[] = {
     CFG_STR("role", NULL, CFGF_NONE), CFG_STR("tls", NULL, CFGF_NONE), CFG_STR("tls-minimum", "1.2", CFGF_NONE),
     CFG_END() };
-static cfg_opt_t tls_options[] = { CFG_STR("level", NULL, CFGF_NONE), CFG_END() };
+static cfg_opt_t tls_options[] = {
+    CFG_STR("level", NULL, CFGF_NONE), CFG_STR_LIST("names", no_list, CFGF_NONE),
+    CFG_STR_LIST("fingerprints", no_list, CFGF_NONE), CFG_STR("minimum", NULL, CFGF_NONE),
+    CFG_STR("ciphers", NULL, CFGF_NONE), CFG_BOOL("dane", cfg_true, CFGF_NONE), CFG_BOOL("sts", cfg_true, CFGF_NONE),
+    CFG_BOOL("allow-cleartext-override", cfg_false, CFGF_NONE), CFG_STR("requiretls", NULL, CFGF_NONE),
+    CFG_STR_LIST("except", no_list, CFGF_NONE), CFG_END() };
 static cfg_opt_t destination_options[] = {
     CFG_STR("route", NULL, CFGF_NONE), CFG_SEC("tls", tls_options, CFGF_NONE), CFG_END() };
 static cfg_opt_t stub_options[] = { CFG_STR("server", NULL, CFGF_NONE), CFG_END() };
+static cfg_opt_t selftest_options[] = {
+    CFG_STR("signed", NULL, CFGF_NONE), CFG_STR("unsigned", NULL, CFGF_NONE), CFG_STR("bogus", NULL, CFGF_NONE),
+    CFG_BOOL("enabled", cfg_true, CFGF_NONE), CFG_END() };
 static cfg_opt_t dns_options[] = {
     CFG_STR_LIST("forwarders", no_list, CFGF_NONE), CFG_STR("trust-anchor", NULL, CFGF_NONE),
     CFG_BOOL("validate", cfg_true, CFGF_NONE), CFG_INT("timeout", 10, CFGF_NONE),
+    CFG_SEC("selftest", selftest_options, CFGF_NONE),
     CFG_SEC("stub", stub_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES), CFG_END() };
+static cfg_opt_t policy_options[] = {
+    CFG_STR("insecure-mx", NULL, CFGF_NONE), CFG_STR("sts-with-dane", NULL, CFGF_NONE),
+    CFG_STR("tls-required-no", NULL, CFGF_NONE), CFG_STR("requiretls-sts", NULL, CFGF_NONE),
+    CFG_BOOL("requiretls", cfg_true, CFGF_NONE), CFG_BOOL("dane-sha512", cfg_true, CFGF_NONE),
+    CFG_STR("memory", NULL, CFGF_NONE), CFG_INT("memory-deliveries", 20, CFGF_NONE),
+    CFG_INT("memory-span", 14 * 86400, CFGF_NONE), CFG_INT("memory-hold", 3600, CFGF_NONE),
+    CFG_INT("memory-forget", 90 * 86400, CFGF_NONE), CFG_END() };
+static cfg_opt_t pin_options[] = {
+    CFG_STR("mode", "enforce", CFGF_NONE), CFG_STR_LIST("mx", no_list, CFGF_NONE), CFG_END() };
+static cfg_opt_t sts_options[] = {
+    CFG_BOOL("enabled", cfg_true, CFGF_NONE), CFG_INT("port", 443, CFGF_NONE), CFG_STR("ca-file", NULL, CFGF_NONE),
+    CFG_INT("patience", 10, CFGF_NONE), CFG_INT("fetch-time", 60, CFGF_NONE),
+    CFG_STR("lookup-failure", NULL, CFGF_NONE), CFG_BOOL("private-addresses", cfg_true, CFGF_NONE),
+    CFG_SEC("pin", pin_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES), CFG_END() };
 static cfg_opt_t delivery_options[] = {
     CFG_INT("port", 25, CFGF_NONE), CFG_INT("connections", 500, CFGF_NONE),
     CFG_INT("connections-per-destination", 20, CFGF_NONE), CFG_INT("messages-per-connection", 1000, CFGF_NONE),
@@ -249,6 +345,8 @@ static cfg_opt_t top_options[] = {
     CFG_SEC("destination", destination_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
     CFG_SEC("dns", dns_options, CFGF_NONE),
     CFG_SEC("delivery", delivery_options, CFGF_NONE),
+    CFG_SEC("policy", policy_options, CFGF_NONE),
+    CFG_SEC("mta-sts", sts_options, CFGF_NONE),
     CFG_SEC("retry", retry_options, CFGF_NONE),
     CFG_SEC("limits", limits_options, CFGF_NONE),
     CFG_FUNC("include", &cfg_include),
@@ -265,10 +363,19 @@ static void set_checks(cfg_t *cfg)
         { "log|format", check_log_word }, { "log|level", check_log_word }, { "listen|role", check_role },
         { "listen|tls", check_listener_tls }, { "listen|tls-minimum", check_version },
         { "domain|route", check_route }, { "destination|route", check_route }, { "domain|tls|level", check_level },
-        { "destination|tls|level", check_level }, { "dns|forwarders", check_server }, { "dns|stub|server", check_server },
-        { "dns|timeout", check_number }, { "inbound-processes", check_number }, { "outbound-processes", check_number },
+        { "destination|tls|level", check_level },
+        { "dns|forwarders", check_server }, { "dns|stub|server", check_server },
+        { "dns|timeout", check_number }, { "domain|tls|minimum", check_version },
+        { "domain|tls|requiretls", check_requiretls }, { "destination|tls|requiretls", check_requiretls },
+        { "destination|tls|minimum", check_version }, { "domain|tls|fingerprints", check_fingerprint },
+        { "destination|tls|fingerprints", check_fingerprint }, { "domain|tls|names", check_certificate_name },
+        { "destination|tls|names", check_certificate_name }, { "policy|insecure-mx", check_choice },
+        { "policy|sts-with-dane", check_choice }, { "policy|tls-required-no", check_choice },
+        { "policy|requiretls-sts", check_choice }, { "policy|memory", check_choice },
+        { "mta-sts|lookup-failure", check_choice }, { "mta-sts|pin|mode", check_choice },
+        { "inbound-processes", check_number }, { "outbound-processes", check_number },
     };
-    static const char *const sections[] = { "delivery", "retry", "limits" };
+    static const char *const sections[] = { "delivery", "retry", "limits", "policy", "mta-sts" };
 
     for (size_t i = 0; i < COUNT(checks); i++)
         cfg_set_validate_func(cfg, checks[i].option, checks[i].check);

@@ -13,7 +13,8 @@
 
 /* The words of options that choose, in the order of their enums. */
 extern const char *const role_words[2], *const tls_words[4], *const log_words[4], *const format_words[2],
-    *const sink_words[2];
+    *const sink_words[2], *const insecure_mx_words[3], *const sts_with_dane_words[2], *const scope_words[2],
+    *const requiretls_sts_words[2], *const lookup_failure_words[2], *const mode_words[3], *const memory_words[4];
 bool config_word(const char *value, const char *const *words, size_t count, unsigned *index) must_check;
 
 /* NULL after telling what is wrong. libConfuse's error function has no argument

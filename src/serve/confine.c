@@ -39,6 +39,7 @@ static void add_outbound(struct paths *p, struct arena *arena, const struct conf
         add(p, readable[i], false);
     add(p, c->resolver.trust_anchor_file, false);
     add(p, c->delivery.ca_file, false);
+    add(p, c->sts.ca_file, false);
     for (size_t i = 0; i < c->rule_count; i++)
         if (c->rules[i]->route.kind == ROUTE_MAILDIR)
             add(p, maildir_root(arena, c->rules[i]->route.path), true);

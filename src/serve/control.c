@@ -24,7 +24,7 @@ struct control {
     int fd;
     struct watch *watch;
     struct queue *queue;
-    void (*acted)(void *owner);
+    const struct control_events *events;
     void *owner;
     struct client *clients;
     unsigned client_count;
@@ -75,20 +75,37 @@ static void answer(void *arg, enum frame_type type, struct slice body)
     }
 }
 
+static void tell_noted(const struct control *control, struct slice body)
+{
+    auto_arena struct arena arena = { 0 };
+    struct note n;
+
+    arena_init(&arena, CHANNEL_FRAME_MAX);
+    if (frame_get_note(body, &arena, &n))
+        control->events->noted(control->owner, &(struct frame_note_key){ n.kind, n.key });
+}
+
+static void tell_store(const struct control *control, uint8_t type, struct slice body)
+{
+    if (type == FRAME_OPERATE)
+        control->events->acted(control->owner);
+    else if (type == FRAME_NOTE_PUT)
+        tell_noted(control, body);
+}
+
 static bool client_frame(void *owner, uint8_t type, struct slice body, int fd)
 {
     struct client *c = owner;
-    bool sensible;
+    bool answered_later = type == FRAME_OPERATE || type == FRAME_NOTE_PUT, sensible;
 
     if (fd >= 0)
         close(fd);
-    if (type == FRAME_OPERATE)
-        c->waiting++;
+    c->waiting += answered_later;
     sensible = fd < 0 && operator_request(c->control->queue, type, body, answer, c);
-    if (!sensible && type == FRAME_OPERATE)
-        c->waiting--;
-    if (c->control && type == FRAME_OPERATE)
-        c->control->acted(c->control->owner);
+    if (!sensible)
+        c->waiting -= answered_later;
+    if (c->control && sensible)
+        tell_store(c->control, type, body);
     return sensible;
 }
 
@@ -130,8 +147,8 @@ static bool socket_address(const char *data_directory, struct sockaddr_un *out, 
            fail(why, E_USAGE, "%s: the path is too long for a control socket (100 bytes)", data_directory);
 }
 
-struct control *control_new(const char *data_directory, struct queue *q, void (*acted)(void *owner), void *owner,
-                            struct error *why)
+struct control *control_new(const char *data_directory, struct queue *q, const struct control_events *events,
+                            void *owner, struct error *why)
 {
     struct sockaddr_un address;
     struct control *c;
@@ -149,7 +166,7 @@ struct control *control_new(const char *data_directory, struct queue *q, void (*
         return NULL;
     }
     c = NEW(struct control);
-    *c = (struct control){ .fd = fd, .queue = q, .acted = acted, .owner = owner };
+    *c = (struct control){ .fd = fd, .queue = q, .events = events, .owner = owner };
     snprintf(c->path, sizeof c->path, "%s", address.sun_path);
     c->watch = watch_new(fd, accept_client, c);
     watch_set(c->watch, WATCH_READ);
@@ -179,7 +196,7 @@ int control_connect(const char *data_directory, struct error *why)
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
         return fd;
     if (errno == ENOENT || errno == ECONNREFUSED)
-        fail(why, E_NOT_FOUND, "no instance serves %s", data_directory);
+        fail(why, E_NOT_FOUND, "no postern runs on %s", data_directory);
     else
         fail_errno(why, E_SYSTEM, "cannot reach the instance by %s", address.sun_path);
     if (fd >= 0)

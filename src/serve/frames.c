@@ -1,48 +1,6 @@
-#include "serve/frames.h"
+#include "serve/frames_inside.h"
 
-#include "base/cursor.h"
-
-/* --- common parts ---------------------------------------------------------- */
-
-static void put_text(struct buf *out, const char *text)
-{
-    buf_block(out, slice_of(text));
-}
-
-static void put_time(struct buf *out, time_ms t)
-{
-    buf_u64(out, (uint64_t)t);
-}
-
-static time_ms get_time(struct cursor *in)
-{
-    return (time_ms)cursor_u64(in);
-}
-
-/* A string without NUL inside, so that it means the same to everybody. */
-static const char *get_text(struct cursor *in, struct arena *a)
-{
-    struct slice text = cursor_block(in);
-
-    if (slice_find(text, '\0') != text.len)
-        in->failed = true;
-    return arena_string(a, text);
-}
-
-static bool get_truth(struct cursor *in)
-{
-    uint8_t v = cursor_u8(in);
-
-    if (v > 1)
-        in->failed = true;
-    return v == 1;
-}
-
-/* Everything was read, nothing is left, and it fitted the arena (which may be NULL). */
-static bool complete(const struct cursor *in, const struct arena *a)
-{
-    return cursor_ended(in) && !(a && a->failed);
-}
+/* --- envelopes ------------------------------------------------------------- */
 
 static void put_envelope(struct buf *out, const struct envelope *e)
 {
@@ -51,6 +9,7 @@ static void put_envelope(struct buf *out, const struct envelope *e)
     put_time(out, e->arrived);
     buf_u64(out, e->size);
     buf_u8(out, e->eight_bit);
+    buf_u8(out, (uint8_t)e->tls);
     put_text(out, e->origin);
     buf_u32(out, (uint32_t)e->count);
     for (size_t i = 0; i < e->count; i++) {
@@ -70,6 +29,7 @@ static void get_envelope(struct cursor *in, struct arena *a, struct envelope *e)
     e->arrived = get_time(in);
     e->size = cursor_u64(in);
     e->eight_bit = get_truth(in);
+    e->tls = (enum tls_request)get_choice(in, TLS_OPTIONAL);
     e->origin = get_text(in, a);
     count = cursor_u32(in);
     recipients = count <= FRAME_RECIPIENTS_MAX ? arena_take(a, (count + 1) * sizeof *recipients) : NULL;
@@ -296,13 +256,8 @@ void frame_put_settle(struct buf *out, const struct settle *s)
 
 static void get_settlement(struct cursor *in, struct arena *a, struct settlement *r)
 {
-    uint8_t state;
-
     r->number = cursor_u32(in);
-    state = cursor_u8(in);
-    if (state > SETTLE_DEFERRED)
-        in->failed = true;
-    r->state = (enum settle_state)state;
+    r->state = (enum settle_state)get_choice(in, SETTLE_DEFERRED);
     r->status = get_text(in, a);
     r->why = get_text(in, a);
     r->due = get_time(in);

@@ -39,6 +39,17 @@ enum frame_type {
     FRAME_RESUMED,          /* struct frame_resumed */
     FRAME_TRY_ANEW,         /* no body: the operator wants resting destinations tried */
 
+    /* outbound → store: what it wants kept, and counted */
+    FRAME_RECALL = 60,      /* struct frame_recall: a note, please */
+    FRAME_NOTE,             /* struct note: keep it; an empty value removes it. No answer */
+    FRAME_NOTES_DUE,        /* struct frame_notes_due: those of my slot */
+    FRAME_TALLY,            /* struct frame_tallies */
+    /* store → outbound */
+    FRAME_RECALLED,         /* struct frame_recalled */
+    FRAME_DUE_NOTE,         /* struct frame_recalled, of those that FRAME_NOTES_DUE asked for; then */
+    FRAME_DUE_END,          /* u64 ticket: that was all */
+    FRAME_NOTES_CHANGED,    /* struct frame_note_key: somebody else changed it; with the key "": all of that kind */
+
     /* command line ↔ store */
     FRAME_LIST = 40,        /* struct frame_list */
     FRAME_OPERATE,          /* struct frame_operate */
@@ -47,6 +58,23 @@ enum frame_type {
     FRAME_LISTED,           /* struct frame_listed: this page is complete */
     FRAME_OPERATED,         /* struct frame_answer */
     FRAME_COUNTED,          /* struct queue_figures */
+
+    FRAME_NOTE_LIST = 80,   /* struct frame_note_list */
+    FRAME_NOTE_FIND,        /* struct frame_note_key */
+    FRAME_NOTE_PUT,         /* struct note; an empty value removes it. FRAME_OPERATED answers when it is stored */
+    FRAME_TALLY_LIST,       /* struct frame_tally_list */
+    FRAME_NOTE_VIEW,        /* struct note: of FRAME_NOTE_LIST and FRAME_NOTE_FIND; then */
+    FRAME_NOTES_LISTED,     /* struct frame_notes_listed: this page is complete */
+    FRAME_TALLY_VIEW,       /* struct tally; then */
+    FRAME_TALLIES_LISTED,   /* struct frame_tallies_listed */
+};
+
+/* Whose a note is (queue/queue.h), and what its value holds. */
+enum note_kind {
+    NOTE_STS = 1,           /* by domain: a policy (policy/mta_sts.h) */
+    NOTE_MEMORY,            /* by next hop: what it used to offer (policy/memory.h) */
+    NOTE_HEALTH,            /* by process: "dns/0", the result of its self-test */
+    NOTE_KINDS
 };
 
 /* Which process is at the other end of a link. */
@@ -113,6 +141,63 @@ struct frame_operate {
     message_id id;
 };
 
+struct frame_recall {
+    uint64_t ticket;        /* the asker's name for its question */
+    uint8_t kind;           /* enum note_kind */
+    const char *key;
+};
+
+struct frame_recalled {
+    uint64_t ticket;
+    enum { RECALL_NONE, RECALL_FOUND, RECALL_UNKNOWN } answer;      /* unknown: the store cannot read it now */
+    struct note note;       /* when found; its value is not empty */
+};
+
+struct frame_notes_due {
+    uint64_t ticket;
+    uint8_t kind;
+    time_ms now;
+    uint32_t limit;         /* no more than FRAME_NOTES_MOST come */
+};
+
+struct frame_note_key {
+    uint8_t kind;
+    const char *key;
+};
+
+struct frame_note_list {
+    uint8_t kind;
+    const char *after;      /* "": from the first */
+    uint32_t limit;         /* no more than FRAME_NOTES_MOST come */
+};
+
+struct frame_notes_listed {
+    const char *after;      /* where the next page begins */
+    uint32_t count;         /* of this one; 0: there is no more */
+};
+
+struct frame_tallies {
+    const struct tally *tallies;
+    size_t count;           /* 1 to FRAME_TALLIES_MAX */
+};
+
+struct frame_tally_list {
+    uint32_t day;
+    struct slice after;     /* a key of `day`; empty: from its first */
+    uint32_t limit;
+};
+
+struct frame_tallies_listed {
+    uint32_t day;           /* where the next page begins */
+    struct slice after;
+    uint32_t count;         /* of this one; 0: there is no more */
+};
+
+enum {
+    FRAME_NOTES_MOST = 50,      /* in one answer: each may have NOTE_VALUE_MAX bytes */
+    FRAME_TALLIES_MAX = 256,    /* in one frame: each key may have TALLY_KEY_MAX bytes */
+};
+
 void frame_put_link(struct buf *out, const struct frame_link *f);
 void frame_put_body(struct buf *out, uint64_t ticket, struct slice bytes);
 void frame_put_accept(struct buf *out, const struct frame_accept *f);
@@ -128,6 +213,17 @@ void frame_put_listed(struct buf *out, const struct frame_listed *f);
 void frame_put_operate(struct buf *out, const struct frame_operate *f);
 void frame_put_view(struct buf *out, const struct queue_view *v);
 void frame_put_figures(struct buf *out, const struct queue_figures *f);
+void frame_put_recall(struct buf *out, const struct frame_recall *f);
+void frame_put_recalled(struct buf *out, const struct frame_recalled *f);
+void frame_put_note(struct buf *out, const struct note *n);
+void frame_put_note_key(struct buf *out, const struct frame_note_key *f);
+void frame_put_notes_due(struct buf *out, const struct frame_notes_due *f);
+void frame_put_note_list(struct buf *out, const struct frame_note_list *f);
+void frame_put_notes_listed(struct buf *out, const struct frame_notes_listed *f);
+void frame_put_tallies(struct buf *out, const struct frame_tallies *f);
+void frame_put_tally(struct buf *out, const struct tally *t);
+void frame_put_tally_list(struct buf *out, const struct frame_tally_list *f);
+void frame_put_tallies_listed(struct buf *out, const struct frame_tallies_listed *f);
 
 bool frame_get_link(struct slice body, struct frame_link *f) must_check;
 bool frame_get_ticket(struct slice body, uint64_t *ticket) must_check;
@@ -145,6 +241,17 @@ bool frame_get_listed(struct slice body, struct frame_listed *f) must_check;
 bool frame_get_operate(struct slice body, struct frame_operate *f) must_check;
 bool frame_get_view(struct slice body, struct arena *a, struct queue_view *v) must_check;
 bool frame_get_figures(struct slice body, struct queue_figures *f) must_check;
+bool frame_get_recall(struct slice body, struct arena *a, struct frame_recall *f) must_check;
+bool frame_get_recalled(struct slice body, struct arena *a, struct frame_recalled *f) must_check;   /* value borrows */
+bool frame_get_note(struct slice body, struct arena *a, struct note *n) must_check;                 /* value borrows */
+bool frame_get_note_key(struct slice body, struct arena *a, struct frame_note_key *f) must_check;
+bool frame_get_notes_due(struct slice body, struct frame_notes_due *f) must_check;
+bool frame_get_note_list(struct slice body, struct arena *a, struct frame_note_list *f) must_check;
+bool frame_get_notes_listed(struct slice body, struct arena *a, struct frame_notes_listed *f) must_check;
+bool frame_get_tallies(struct slice body, struct arena *a, struct frame_tallies *f) must_check;     /* keys borrow */
+bool frame_get_tally(struct slice body, struct tally *t) must_check;                                /* key borrows */
+bool frame_get_tally_list(struct slice body, struct frame_tally_list *f) must_check;                /* after borrows */
+bool frame_get_tallies_listed(struct slice body, struct frame_tallies_listed *f) must_check;        /* after borrows */
 
 /* Most recipients of one message; the most that the configuration allows. */
 enum { FRAME_RECIPIENTS_MAX = 1000 };

@@ -176,6 +176,7 @@ static void setup_port(struct inbound *in, size_t i)
         .tls = in->start->tls[i],
         .implicit_tls = l->tls == LISTENER_IMPLICIT,
         .require_tls = l->tls == LISTENER_REQUIRED,
+        .requiretls = config->requiretls,     /* deliver/ keeps to it (REQTLS-002) */
         .qualified_domains_only = l->role == ROLE_SUBMISSION,
         .limits = config->limits,
         .stopping = &in->stopping,

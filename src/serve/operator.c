@@ -1,7 +1,10 @@
 #include "serve/operator.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "run/channel.h"
+
+#include <stdio.h>
 
 struct emitter {
     operator_emit *emit;
@@ -76,6 +79,114 @@ static void count(struct queue *q, struct emitter *to)
     to->emit(to->arg, FRAME_COUNTED, buf_slice(&frame));
 }
 
+/* --- notes and tallies --------------------------------------------------------- */
+
+struct note_emitter {
+    struct emitter *to;
+    char after[NOTE_KEY_MAX + 1];   /* the key of the last one */
+};
+
+static void emit_note(void *arg, const struct note *n)
+{
+    struct note_emitter *e = arg;
+    auto_buf struct buf frame = { 0 };
+
+    buf_init(&frame, CHANNEL_FRAME_MAX);
+    frame_put_note(&frame, n);
+    snprintf(e->after, sizeof e->after, "%s", n->key);
+    e->to->emit(e->to->arg, FRAME_NOTE_VIEW, buf_slice(&frame));
+}
+
+static void end_notes(struct emitter *to, const char *after, size_t count)
+{
+    auto_buf struct buf frame = { 0 };
+
+    buf_init(&frame, 1024);
+    frame_put_notes_listed(&frame, &(struct frame_notes_listed){ after, (uint32_t)count });
+    to->emit(to->arg, FRAME_NOTES_LISTED, buf_slice(&frame));
+}
+
+static bool list_notes(struct queue *q, struct slice body, struct emitter *to)
+{
+    auto_arena struct arena arena = { 0 };
+    struct note_emitter e = { .to = to };
+    struct frame_note_list request;
+    size_t limit, count;
+
+    arena_init(&arena, CHANNEL_FRAME_MAX);
+    if (!frame_get_note_list(body, &arena, &request))
+        return false;
+    snprintf(e.after, sizeof e.after, "%s", request.after);
+    limit = request.limit < FRAME_NOTES_MOST ? request.limit : FRAME_NOTES_MOST;
+    count = queue_note_list(q, request.kind, request.after, limit, emit_note, &e);
+    end_notes(to, e.after, count);
+    return true;
+}
+
+static bool find_note(struct queue *q, struct slice body, struct emitter *to)
+{
+    auto_arena struct arena arena = { 0 };
+    struct note_emitter e = { .to = to };
+    struct frame_note_key request;
+    struct error why = { 0 };
+    struct note n;
+    bool found;
+
+    arena_init(&arena, CHANNEL_FRAME_MAX);
+    if (!frame_get_note_key(body, &arena, &request))
+        return false;
+    found = queue_note_find(q, request.kind, request.key, &arena, &n, &why);
+    if (found)
+        emit_note(&e, &n);
+    else if (why.code != E_NOT_FOUND)
+        log_say(LOG_LEVEL_ERROR, "queue.read", &why, "a note cannot be read");
+    end_notes(to, request.key, found);
+    return true;
+}
+
+static bool put_note(struct queue *q, struct slice body, const struct emitter *to)
+{
+    auto_arena struct arena arena = { 0 };
+    struct emitter *waiting;
+    struct note n;
+
+    arena_init(&arena, CHANNEL_FRAME_MAX);
+    if (!frame_get_note(body, &arena, &n))
+        return false;
+    waiting = NEW(struct emitter);
+    *waiting = *to;
+    queue_note(q, &n, operated, waiting);
+    return true;
+}
+
+static void emit_tally(void *arg, const struct tally *t)
+{
+    struct emitter *to = arg;
+    auto_buf struct buf frame = { 0 };
+
+    buf_init(&frame, CHANNEL_FRAME_MAX);
+    frame_put_tally(&frame, t);
+    to->emit(to->arg, FRAME_TALLY_VIEW, buf_slice(&frame));
+}
+
+static bool list_tallies(struct queue *q, struct slice body, struct emitter *to)
+{
+    auto_buf struct buf after = { 0 }, frame = { 0 };
+    struct frame_tally_list request;
+    size_t limit, count;
+
+    if (!frame_get_tally_list(body, &request))
+        return false;
+    buf_init(&after, TALLY_KEY_MAX);
+    buf_add(&after, request.after);
+    limit = request.limit < OPERATOR_PAGE ? request.limit : OPERATOR_PAGE;
+    count = queue_tally_list(q, &request.day, &after, limit, emit_tally, to);
+    buf_init(&frame, CHANNEL_FRAME_MAX);
+    frame_put_tallies_listed(&frame, &(struct frame_tallies_listed){ request.day, buf_slice(&after), (uint32_t)count });
+    to->emit(to->arg, FRAME_TALLIES_LISTED, buf_slice(&frame));
+    return true;
+}
+
 bool operator_request(struct queue *q, uint8_t type, struct slice body, operator_emit *emit, void *arg)
 {
     struct emitter to = { emit, arg };
@@ -88,6 +199,14 @@ bool operator_request(struct queue *q, uint8_t type, struct slice body, operator
     case FRAME_FIGURES:
         count(q, &to);
         return slice_empty(body);
+    case FRAME_NOTE_LIST:
+        return list_notes(q, body, &to);
+    case FRAME_NOTE_FIND:
+        return find_note(q, body, &to);
+    case FRAME_NOTE_PUT:
+        return put_note(q, body, &to);
+    case FRAME_TALLY_LIST:
+        return list_tallies(q, body, &to);
     default:
         return false;
     }

@@ -3,6 +3,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "deliver/deliverer.h"
+#include "fact/digest.h"
+#include "serve/knowledge.h"
 #include "serve/ourselves.h"
 #include "serve/worker.h"
 
@@ -34,6 +36,7 @@ struct outbound {
     struct channel *store;
     struct deliverer *deliverer;
     struct resolver *resolver;
+    struct knowledge *knowledge;
     struct ourselves *ourselves;
     struct id_maker ids;
     struct dial_settings dial;
@@ -84,8 +87,11 @@ static struct job *find_job(struct outbound *o, uint64_t lease)
 
 static void finish_if_drained(struct outbound *o)
 {
-    if (o->draining && deliverer_busy(o->deliverer) == 0 && !o->jobs)
-        worker_finish();
+    if (o->draining && deliverer_busy(o->deliverer) == 0 && !o->jobs) {
+        knowledge_stop(o->knowledge);
+        if (!knowledge_is_busy(o->knowledge))
+            worker_finish();
+    }
 }
 
 /* --- what the deliverer asks ------------------------------------------------------ */
@@ -162,7 +168,35 @@ static void on_drained(void *self)
     finish_if_drained(self);
 }
 
-static const struct delivery_house house = { on_read, on_settle, on_drained };
+static bool on_recall(void *self, const char *next_hop, struct memory *m)
+{
+    struct outbound *o = self;
+
+    return knowledge_recall(o->knowledge, next_hop, m);
+}
+
+static void on_remember(void *self, const char *next_hop, const struct memory *m)
+{
+    struct outbound *o = self;
+
+    knowledge_remember(o->knowledge, next_hop, m);
+}
+
+/* Counted are messages that went over a session, and attempts that came to none. */
+static void on_fact(void *self, const struct fact *f)
+{
+    struct outbound *o = self;
+    auto_buf struct buf key = { 0 };
+
+    if (f->how == E_NONE && f->messages == 0)
+        return;
+    buf_init(&key, TALLY_KEY_MAX);
+    fact_digest_encode(f, &key);
+    if (!key.failed)
+        scribe_count(knowledge_scribe(o->knowledge), buf_slice(&key), f->how == E_NONE ? f->messages : 1);
+}
+
+static const struct delivery_house house = { on_read, on_settle, on_drained, on_recall, on_remember, on_fact };
 
 /* --- what the store says -------------------------------------------------------------- */
 
@@ -249,11 +283,14 @@ static bool take_resumed(struct outbound *o, struct slice body)
 static bool store_frame(void *owner, uint8_t type, struct slice body, int fd)
 {
     struct outbound *o = owner;
+    bool good = false;
 
     if (fd >= 0) {
         close(fd);
         return false;
     }
+    if (scribe_takes(knowledge_scribe(o->knowledge), type, body, &good))
+        return good;
     switch (type) {
     case FRAME_LEASE: return take_lease(o, body);
     case FRAME_SETTLED: return take_settled(o, body);
@@ -269,6 +306,7 @@ static bool store_frame(void *owner, uint8_t type, struct slice body, int fd)
 static void store_lost(struct outbound *o, const struct error *why)
 {
     log_say(LOG_LEVEL_WARNING, "store.lost", why, "deliveries go on; what becomes of them is kept until it is back");
+    scribe_link(knowledge_scribe(o->knowledge), NULL);
     channel_free(o->store);
     o->store = NULL;
     worker_link_lost();
@@ -322,6 +360,7 @@ static void linked(void *self, const struct frame_link *link, int fd)
     o->store = channel_new(fd, &store_events, o);
     channel_start(o->store);
     say_hello(o);
+    scribe_link(knowledge_scribe(o->knowledge), o->store);
 }
 
 /* Hosts that take their time cannot hold up a shutdown; their mail stays queued. */
@@ -369,6 +408,10 @@ static void set_up_deliverer(struct outbound *o)
         .retry = c->retry,
         .session = { c->hostname, &smtp_client_times, &o->dial, o->start->tls },
         .resolver = o->resolver,
+        .decide = c->decide,
+        .dane = c->dane,
+        .memory = c->memory,
+        .sts = knowledge_sts(o->knowledge),
         .ids = &o->ids,
         .mx_port = c->delivery.port,
         .connections = c->delivery.connections,
@@ -399,13 +442,20 @@ int outbound_run(const struct outbound_start *start)
                 "install dns-root-data or set dns { trust-anchor = FILE }");
     o.ids = (struct id_maker){ .maker = start->maker };
     o.dial = (struct dial_settings){ .connect_timeout = c->delivery.connect_timeout, .stagger = 250 };
+    o.knowledge = knowledge_new(c, o.resolver, start->slot, on_drained, &o, &why);
+    if (!o.knowledge) {
+        log_say(LOG_LEVEL_ERROR, "https.unusable", &why, "MTA-STS policies cannot be fetched");
+        return WORKER_CANNOT_START;
+    }
     o.ourselves = ourselves_new(c->listeners, c->listener_count);
     set_up_deliverer(&o);
     worker_begin(start->control_fd, &orders, &o);
     worker_ready();
+    knowledge_start(o.knowledge);
     loop_run();
     timer_free(o.cut);
     deliverer_free(o.deliverer);
+    knowledge_free(o.knowledge);
     resolver_free(o.resolver);
     ourselves_free(o.ourselves);
     channel_free(o.store);

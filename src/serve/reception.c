@@ -330,6 +330,15 @@ static bool await_answer(struct reception *r)
     return r->answered;
 }
 
+/* What the sender asks of TLS on the hops to come. Asked for by the parameter,
+ * it is asked for whatever the header says (REQTLS-005). */
+static enum tls_request request_of(const struct reception *r, const struct smtp_session *s)
+{
+    if (s->requiretls)
+        return TLS_REQUIRED;
+    return header_tls_required(&r->header, NULL) == TLS_REQUIRED_NO ? TLS_OPTIONAL : TLS_AS_USUAL;
+}
+
 /* False: it was not sent, and an answer of our own is there. */
 static bool submit(struct reception *r, const struct smtp_session *s)
 {
@@ -338,7 +347,8 @@ static bool submit(struct reception *r, const struct smtp_session *s)
     struct frame_accept accept = {
         .ticket = r->ticket,
         .envelope = { .id = r->id, .sender = r->sender, .arrived = clock_wall(), .eight_bit = r->eight_bit,
-                      .origin = describe_origin(r, s), .recipients = r->recipients, .count = r->count },
+                      .tls = request_of(r, s), .origin = describe_origin(r, s), .recipients = r->recipients,
+                      .count = r->count },
         .bytes = buf_slice(&r->buffer),
     };
 
@@ -358,8 +368,25 @@ static bool submit(struct reception *r, const struct smtp_session *s)
     return true;
 }
 
+/* REQTLS-006: a TLS-Required that says anything but "No" changes nothing, and
+ * whoever wonders why finds it here. */
+static void log_unclear(const struct reception *r)
+{
+    struct log_line l = log_begin(LOG_LEVEL_INFO, "message.tls-required-unclear");
+    char id[MESSAGE_ID_TEXT];
+    struct slice value;
+
+    (void)header_tls_required(&r->header, &value);
+    log_text(&l, "id", message_id_text(r->id, id));
+    log_text(&l, "from", r->sender);
+    log_slice(&l, "value", value);
+    log_end(&l);
+}
+
 static void log_accepted(const struct reception *r, const struct smtp_session *s)
 {
+    static const char *const asked[] = {
+        [TLS_AS_USUAL] = NULL, [TLS_REQUIRED] = "tls-required", [TLS_OPTIONAL] = "tls-optional" };
     const struct tls_facts *tls = conn_tls(s->conn);
     struct log_line l = log_begin(LOG_LEVEL_INFO, "message.accepted");
     char text[ADDRESS_TEXT_MAX], id[MESSAGE_ID_TEXT];
@@ -372,7 +399,10 @@ static void log_accepted(const struct reception *r, const struct smtp_session *s
     log_text(&l, "helo", s->client_name);
     log_text(&l, "tls", tls ? tls_version_name(tls->version) : "none");
     log_text(&l, "cipher", tls ? tls->cipher : "none");
+    log_text(&l, "asked", asked[request_of(r, s)]);
     log_end(&l);
+    if (!s->requiretls && header_tls_required(&r->header, NULL) == TLS_REQUIRED_UNCLEAR)
+        log_unclear(r);
 }
 
 static void log_not_accepted(const struct reception *r, const struct error *why)

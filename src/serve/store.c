@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "queue/queue.h"
 #include "serve/control.h"
+#include "serve/keeper.h"
 #include "serve/worker.h"
 
 #include <assert.h>
@@ -415,6 +416,40 @@ static void due_now(void *owner)
     dispatch(owner);
 }
 
+/* --- notes ------------------------------------------------------------------------------- */
+
+/* Whoever has the note in its cache drops it; `author` has the new one. */
+static void tell_others(struct store *s, const struct peer *author, const struct frame_note_key *what)
+{
+    auto_buf struct buf frame = { 0 };
+
+    buf_init(&frame, 2 * NOTE_KEY_MAX);
+    frame_put_note_key(&frame, what);
+    for (struct peer *p = s->peers; p; p = p->next)
+        if (p != author && p->channel && p->link.role == LINK_OUTBOUND)
+            channel_send(p->channel, FRAME_NOTES_CHANGED, buf_slice(&frame));
+    soon_add(&s->commit);
+}
+
+static void peer_noted(void *owner, const struct frame_note_key *what)
+{
+    struct peer *p = owner;
+
+    tell_others(p->store, p, what);
+}
+
+static void operator_noted(void *owner, const struct frame_note_key *what)
+{
+    tell_others(owner, NULL, what);
+}
+
+static bool take_notes(struct peer *p, uint8_t type, struct slice body)
+{
+    struct keeper_user user = { p->channel, p->link.slot, peer_noted, p };
+
+    return keeper_take(p->store->queue, &user, type, body);
+}
+
 /* --- links and the rest ---------------------------------------------------------------- */
 
 static bool peer_frame(void *owner, uint8_t type, struct slice body, int fd)
@@ -438,7 +473,7 @@ static bool peer_frame(void *owner, uint8_t type, struct slice body, int fd)
     case FRAME_SETTLE: return take_settle(p, body);
     case FRAME_READ: return take_read(p, body);
     case FRAME_NO_MORE: p->draining = true; return slice_empty(body);
-    default: return false;
+    default: return take_notes(p, type, body);
     }
 }
 
@@ -491,13 +526,18 @@ static void tick(void *owner)
     struct store *s = owner;
 
     timer_set(s->tick, loop_now() + SECONDS(1));
-    if (s->ticks++ % 10 == 0)
+    if (s->ticks % 10 == 0)
         queue_tend(s->queue, clock_wall());
+    if (s->ticks % 2 == 0)
+        queue_tally_flush(s->queue);
+    if (s->ticks++ % 3600 == 0)
+        keeper_forget(s->queue, clock_wall());
     soon_add(&s->commit);       /* what could not be stored a while ago may go now */
     dispatch(s);
 }
 
 static const struct worker_orders orders = { link_peer, drain };
+static const struct control_events operator_events = { operator_acted, operator_noted };
 
 static struct queue *open_queue(const struct queue_settings *settings, time_ms patience, struct error *why)
 {
@@ -531,7 +571,7 @@ int store_run(const struct config *config, time_ms lock_patience, int control_fd
     s.due = timer_new(due_now, &s);
     s.tick = timer_new(tick, &s);
     worker_begin(control_fd, &orders, &s);
-    s.control = control_new(config->data_directory, s.queue, operator_acted, &s, &why);
+    s.control = control_new(config->data_directory, s.queue, &operator_events, &s, &why);
     if (!s.control)
         log_say(LOG_LEVEL_WARNING, "control.unavailable", &why, "postern queue cannot reach this instance");
     worker_ready();
@@ -544,6 +584,8 @@ int store_run(const struct config *config, time_ms lock_patience, int control_fd
     timer_free(s.due);
     timer_free(s.tick);
     soon_remove(&s.commit);
+    queue_tally_flush(s.queue);
+    queue_commit(s.queue);      /* the last words of the others: nobody waits for an answer to them */
     queue_close(s.queue);
     worker_end();
     return WORKER_DONE;

@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include "deliver/bounce.h"
+#include "message/header.h"
 
 static struct routing_rule ours = { .name = "example.com", .route = { .kind = ROUTE_SMTP, .host = "inner", .port = 24 } };
 static struct routing_rule rest = { .name = "default" };
@@ -86,4 +87,61 @@ TEST(thousands_of_failures_still_make_a_bounce_of_bounded_size)
     buf_done(&b.body);
     domain_table_free(routing.table);
     arena_done(&arena);
+}
+
+/* RFC 8689 5: a notice asks of TLS what its message did. */
+TEST(a_notice_takes_over_what_its_message_asked_of_tls)
+{
+    static const enum tls_request asked[] = { TLS_AS_USUAL, TLS_REQUIRED, TLS_OPTIONAL };
+    static const enum dsn_action actions[] = { DSN_FAILED, DSN_DELAYED };
+    const struct slice whole = SLICE("TLS-Required: No\r\nSubject: hello\r\n\r\nthe secret of the message\r\n");
+
+    for (size_t i = 0; i < 6; i++) {
+        struct routing routing;
+        struct bounce_settings s = settings(&routing);
+        struct envelope original = { .id = 77, .sender = "sender@example.com", .tls = asked[i / 2] };
+        struct header_scan header;
+        struct bounce b;
+
+        CHECK(bounce_make(&s, actions[i % 2], &original, outcomes, 3, whole, 0, 1700000000000, &arena, &b));
+        CHECK_ID("REQTLS-040", b.envelope.tls == original.tls);
+        header_scan_init(&header);
+        header_scan(&header, buf_slice(&b.body));
+        CHECK_ID("REQTLS-044", header_tls_required(&header, NULL) ==
+                                   (original.tls == TLS_OPTIONAL ? TLS_REQUIRED_NO : TLS_REQUIRED_ABSENT));
+        buf_byte(&b.body, '\0');
+        CHECK_ID("REQTLS-041", strstr(buf_slice(&b.body).at, "Subject: hello") &&
+                                   !strstr(buf_slice(&b.body).at, "the secret"));
+        buf_done(&b.body);
+        domain_table_free(routing.table);
+        arena_done(&arena);
+    }
+}
+
+TEST(the_codes_of_requiretls_reach_the_sender)      /* REQTLS-026 */
+{
+    static const struct { enum error_code code; const char *status, *advice; } rows[] = {
+        { E_REQUIRETLS_MISSING, "\r\nStatus: 5.7.30\r\n", "every mail server on its way" },
+        { E_REQUIRETLS_NO_TLS, "\r\nStatus: 5.7.10\r\n", "only travel over encrypted connections" },
+    };
+
+    for (size_t i = 0; i < 2; i++) {
+        struct routing routing;
+        struct bounce_settings s = settings(&routing);
+        struct envelope original = { .id = 77, .sender = "sender@example.com", .tls = TLS_REQUIRED };
+        struct outcome o = { .address = "b@example.net", .status = "", .why = "" };
+        struct error why = { 0 };
+        struct bounce b;
+        const char *text;
+
+        fail(&why, rows[i].code, "mx1.example.net: no good");
+        outcomes_fail(&o, 1, &why, NULL, &arena);
+        CHECK(bounce_make(&s, DSN_FAILED, &original, &o, 1, SLICE("\r\n"), 0, 1700000000000, &arena, &b));
+        buf_byte(&b.body, '\0');
+        text = buf_slice(&b.body).at;
+        CHECK(strstr(text, rows[i].status) && strstr(text, rows[i].advice) && strstr(text, "mx1.example.net: no good"));
+        buf_done(&b.body);
+        domain_table_free(routing.table);
+        arena_done(&arena);
+    }
 }

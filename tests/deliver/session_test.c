@@ -115,9 +115,13 @@ static void run_client(void *arg)
 {
     struct dial_settings dialling = { .connect_timeout = SECONDS(5), .stagger = 250 };
     struct session_settings settings = { "client.example.org", &smtp_client_times, &dialling, net.client };
+    const struct decide_settings decided = { 0 };
+    const struct host_findings found = { .host = "mx.example.net", .is_name = true, .base = "mx.example.net" };
+    const struct decide_input input = host_decide_input(&found, NEED_STANDARD, false);
+    const struct decision decision = decide(&try.rule, &decided, &input, NULL);
     struct address addresses[SERVERS];
-    struct session_target target = { .host = "mx.example.net", .host_is_name = true, .addresses = addresses,
-        .address_count = try.addresses, .rule = &try.rule, .waited = try.waited };
+    struct session_target target = { .found = &found, .addresses = addresses, .address_count = try.addresses,
+        .decision = &decision, .waited = try.waited };
     struct session s = { 0 };
 
     for (unsigned i = 0; i < SERVERS; i++)
@@ -193,7 +197,7 @@ static void open_under(enum tls_level level, time_ms waited, unsigned addresses,
 
     memset(&net, 0, sizeof net);
     memset(&try, 0, sizeof try);
-    try.rule = (struct tls_rule){ level, MINUTES(5) };
+    try.rule = (struct tls_rule){ .level = level, .cleartext_after = MINUTES(5) };
     try.waited = waited;
     try.addresses = addresses;
     memcpy(net.manner, manners, addresses * sizeof *manners);

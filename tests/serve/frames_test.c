@@ -20,7 +20,7 @@ static const struct queue_recipient two[] = {
 static struct envelope an_envelope(void)
 {
     return (struct envelope){ .id = 0x1234567890abcdef, .sender = "s@example.com", .arrived = 1700000000123,
-        .size = 10240, .eight_bit = true, .origin = "client[192.0.2.1] ESMTP", .recipients = two, .count = 2 };
+        .size = 10240, .eight_bit = true, .tls = TLS_OPTIONAL, .origin = "client[192.0.2.1] ESMTP", .recipients = two, .count = 2 };
 }
 
 static void check_envelope(const struct envelope *e)
@@ -32,6 +32,7 @@ static void check_envelope(const struct envelope *e)
     CHECK_EQUAL(e->arrived, wanted.arrived);
     CHECK_EQUAL(e->size, wanted.size);
     CHECK(e->eight_bit);
+    CHECK_EQUAL(e->tls, TLS_OPTIONAL);
     CHECK_TEXT(e->origin, wanted.origin);
     CHECK_EQUAL(e->count, 2);
     for (size_t i = 0; i < 2; i++) {
@@ -214,6 +215,20 @@ TEST(values_out_of_range_are_refused)
     fresh();
 }
 
+TEST(a_wish_about_tls_that_is_not_known_is_refused)
+{
+    struct frame_accept accept = { 1, an_envelope(), SLICE("") }, got;
+
+    for (int tls = TLS_AS_USUAL; tls <= UINT8_MAX; tls++) {
+        accept.envelope.tls = (enum tls_request)tls;
+        fresh();
+        frame_put_accept(&frame, &accept);
+        CHECK_EQUAL(frame_get_accept(buf_slice(&frame), &arena, &got), tls <= TLS_OPTIONAL);
+        CHECK(tls > TLS_OPTIONAL || (int)got.envelope.tls == tls);
+    }
+    fresh();
+}
+
 TEST(a_string_with_a_nul_inside_is_refused)
 {
     struct frame_hello hello;
@@ -260,5 +275,253 @@ TEST(a_recipient_without_address_or_destination_is_refused)
     fresh();
     frame_put_accept(&frame, &accept);
     CHECK(!frame_get_accept(buf_slice(&frame), &arena, &got));
+    fresh();
+}
+
+/* --- notes and tallies --------------------------------------------------------- */
+
+static const struct note a_note = { NOTE_STS, "example.org", 1700000000123, { "version: STSv1\0\n", 16 } };
+
+static void check_note(const struct note *n)
+{
+    CHECK_EQUAL(n->kind, NOTE_STS);
+    CHECK_TEXT(n->key, "example.org");
+    CHECK_EQUAL(n->due, 1700000000123);
+    CHECK(slice_equal(n->value, a_note.value));
+}
+
+TEST(notes_travel_whole)
+{
+    struct frame_recall recall = { 9, NOTE_MEMORY, "example.net" }, got_recall;
+    struct frame_recalled recalled = { 9, RECALL_FOUND, a_note }, got_recalled;
+    struct frame_notes_due due = { 7, NOTE_STS, 1700000000123, 50 }, got_due;
+    struct frame_note_key key = { NOTE_HEALTH, "dns/0" }, got_key;
+    struct frame_note_list list = { NOTE_MEMORY, "example.net", 50 }, got_list;
+    struct frame_notes_listed listed = { "example.org", 3 }, got_listed;
+    struct note note;
+
+    fresh();
+    frame_put_note(&frame, &a_note);
+    CHECK(frame_get_note(buf_slice(&frame), &arena, &note));
+    check_note(&note);
+    buf_clear(&frame);
+    frame_put_recall(&frame, &recall);
+    CHECK(frame_get_recall(buf_slice(&frame), &arena, &got_recall) && got_recall.ticket == 9);
+    CHECK(got_recall.kind == NOTE_MEMORY && strcmp(got_recall.key, "example.net") == 0);
+    buf_clear(&frame);
+    frame_put_recalled(&frame, &recalled);
+    CHECK(frame_get_recalled(buf_slice(&frame), &arena, &got_recalled) && got_recalled.ticket == 9);
+    check_note(&got_recalled.note);
+    buf_clear(&frame);
+    frame_put_notes_due(&frame, &due);
+    CHECK(frame_get_notes_due(buf_slice(&frame), &got_due) && got_due.ticket == 7 && got_due.kind == NOTE_STS);
+    CHECK(got_due.now == 1700000000123 && got_due.limit == 50);
+    buf_clear(&frame);
+    frame_put_note_key(&frame, &key);
+    CHECK(frame_get_note_key(buf_slice(&frame), &arena, &got_key) && got_key.kind == NOTE_HEALTH);
+    CHECK_TEXT(got_key.key, "dns/0");
+    buf_clear(&frame);
+    frame_put_note_list(&frame, &list);
+    CHECK(frame_get_note_list(buf_slice(&frame), &arena, &got_list) && got_list.limit == 50);
+    CHECK_TEXT(got_list.after, "example.net");
+    buf_clear(&frame);
+    frame_put_notes_listed(&frame, &listed);
+    CHECK(frame_get_notes_listed(buf_slice(&frame), &arena, &got_listed) && got_listed.count == 3);
+    CHECK_TEXT(got_listed.after, "example.org");
+    fresh();
+}
+
+TEST(a_note_that_is_not_there_or_not_readable_is_told_apart)
+{
+    struct frame_recalled none = { 9, RECALL_NONE, a_note }, unknown = { 9, RECALL_UNKNOWN, a_note }, got;
+
+    fresh();
+    frame_put_recalled(&frame, &none);
+    CHECK(frame_get_recalled(buf_slice(&frame), &arena, &got) && got.answer == RECALL_NONE && got.note.kind == 0);
+    buf_clear(&frame);
+    frame_put_recalled(&frame, &unknown);
+    CHECK(frame_get_recalled(buf_slice(&frame), &arena, &got) && got.answer == RECALL_UNKNOWN);
+    buf_clear(&frame);
+    buf_u64(&frame, 9);
+    buf_u8(&frame, RECALL_UNKNOWN + 1);
+    CHECK(!frame_get_recalled(buf_slice(&frame), &arena, &got));
+    fresh();
+}
+
+TEST(a_removal_is_a_note_but_nothing_recalled)
+{
+    struct note removal = { NOTE_STS, "example.org", 0, { "", 0 } }, got;
+    struct frame_recalled recalled = { 9, RECALL_FOUND, removal };
+
+    fresh();
+    frame_put_note(&frame, &removal);
+    CHECK(frame_get_note(buf_slice(&frame), &arena, &got) && slice_empty(got.value));
+    buf_clear(&frame);
+    frame_put_recalled(&frame, &recalled);
+    CHECK(!frame_get_recalled(buf_slice(&frame), &arena, &recalled));
+    fresh();
+}
+
+static bool note_passes(uint8_t kind, size_t key_length, size_t value_length)
+{
+    char *key = memory_new(key_length + 1), *value = memory_new(value_length + 1);
+    struct note n = { kind, key, 1, { value, value_length } }, got;
+    bool passes;
+
+    memset(key, 'k', key_length);
+    fresh();
+    frame_put_note(&frame, &n);
+    CHECK(!frame.failed);           /* the largest fits a frame */
+    passes = frame_get_note(buf_slice(&frame), &arena, &got);
+    CHECK(!passes || (strlen(got.key) == key_length && got.value.len == value_length));
+    free(key);
+    free(value);
+    return passes;
+}
+
+TEST(notes_past_the_bounds_are_refused)
+{
+    struct frame_note_list list = { NOTE_KINDS, "", 1 };
+    struct frame_note_key key = { 0, "k" };
+    struct frame_notes_due due = { 1, NOTE_KINDS, 1, 1 };
+    struct frame_recall recall = { 1, 0, "k" };
+
+    CHECK(note_passes(NOTE_STS, NOTE_KEY_MAX, NOTE_VALUE_MAX));
+    CHECK(note_passes(NOTE_KINDS - 1, 1, 0));
+    CHECK(!note_passes(NOTE_STS, NOTE_KEY_MAX + 1, 1));
+    CHECK(!note_passes(NOTE_STS, 0, 1));
+    CHECK(!note_passes(NOTE_STS, 1, NOTE_VALUE_MAX + 1));
+    CHECK(!note_passes(0, 1, 1));
+    CHECK(!note_passes(NOTE_KINDS, 1, 1));
+    CHECK(!note_passes(UINT8_MAX, 1, 1));
+    fresh();
+    frame_put_note_list(&frame, &list);
+    CHECK(!frame_get_note_list(buf_slice(&frame), &arena, &list));
+    buf_clear(&frame);
+    frame_put_note_key(&frame, &key);
+    CHECK(!frame_get_note_key(buf_slice(&frame), &arena, &key));
+    buf_clear(&frame);
+    frame_put_notes_due(&frame, &due);
+    CHECK(!frame_get_notes_due(buf_slice(&frame), &due));
+    buf_clear(&frame);
+    frame_put_recall(&frame, &recall);
+    CHECK(!frame_get_recall(buf_slice(&frame), &arena, &recall));
+    fresh();
+}
+
+TEST(tallies_travel_whole)
+{
+    const struct tally two_tallies[] = { { 20000, SLICE("a\0b"), 3 }, { UINT32_MAX, SLICE("c"), INT64_MAX } };
+    struct frame_tallies sent = { two_tallies, 2 }, got;
+    struct frame_tally_list list = { 20000, SLICE("a\0b"), 500 }, got_list;
+    struct frame_tallies_listed listed = { 20001, SLICE("z"), 2 }, got_listed;
+    struct tally tally;
+
+    fresh();
+    frame_put_tallies(&frame, &sent);
+    CHECK(frame_get_tallies(buf_slice(&frame), &arena, &got) && got.count == 2);
+    CHECK(got.tallies[0].day == 20000 && got.tallies[0].count == 3 && slice_equal(got.tallies[0].key, SLICE("a\0b")));
+    CHECK(got.tallies[1].day == UINT32_MAX && got.tallies[1].count == INT64_MAX);
+    buf_clear(&frame);
+    frame_put_tally(&frame, &two_tallies[0]);
+    CHECK(frame_get_tally(buf_slice(&frame), &tally) && tally.day == 20000 && tally.count == 3);
+    buf_clear(&frame);
+    frame_put_tally_list(&frame, &list);
+    CHECK(frame_get_tally_list(buf_slice(&frame), &got_list) && got_list.day == 20000 && got_list.limit == 500);
+    CHECK(slice_equal(got_list.after, list.after));
+    buf_clear(&frame);
+    frame_put_tallies_listed(&frame, &listed);
+    CHECK(frame_get_tallies_listed(buf_slice(&frame), &got_listed) && got_listed.day == 20001);
+    CHECK(got_listed.count == 2 && slice_equal(got_listed.after, SLICE("z")));
+    fresh();
+}
+
+static bool tally_passes(size_t key_length, uint64_t count)
+{
+    char *key = memory_new(key_length + 1);
+    struct tally t = { 1, { key, key_length }, count };
+    bool passes;
+
+    fresh();
+    frame_put_tallies(&frame, &(struct frame_tallies){ &t, 1 });
+    passes = frame_get_tallies(buf_slice(&frame), &arena, &(struct frame_tallies){ 0 });
+    free(key);
+    return passes;
+}
+
+TEST(tallies_past_the_bounds_are_refused)
+{
+    static struct tally many[FRAME_TALLIES_MAX + 1];
+    static char longest[TALLY_KEY_MAX];
+    struct frame_tallies f = { many, FRAME_TALLIES_MAX }, got;
+
+    CHECK(tally_passes(TALLY_KEY_MAX, 1));
+    CHECK(tally_passes(1, INT64_MAX));
+    CHECK(!tally_passes(TALLY_KEY_MAX + 1, 1));
+    CHECK(!tally_passes(0, 1));
+    CHECK(!tally_passes(1, 0));
+    CHECK(!tally_passes(1, (uint64_t)INT64_MAX + 1));
+    for (size_t i = 0; i <= FRAME_TALLIES_MAX; i++)
+        many[i] = (struct tally){ 1, { longest, sizeof longest }, 1 };
+    fresh();
+    frame_put_tallies(&frame, &f);
+    CHECK(!frame.failed && frame_get_tallies(buf_slice(&frame), &arena, &got));
+    f.count = FRAME_TALLIES_MAX + 1;
+    fresh();
+    frame_put_tallies(&frame, &f);
+    CHECK(!frame_get_tallies(buf_slice(&frame), &arena, &got));
+    f.count = 0;
+    fresh();
+    frame_put_tallies(&frame, &f);
+    CHECK(!frame_get_tallies(buf_slice(&frame), &arena, &got));
+    fresh();
+}
+
+#define REFUSED_WHEN_CUT(put, get)                                          \
+    do {                                                                    \
+        buf_clear(&frame);                                                  \
+        put;                                                                \
+        for (size_t cut = 0; cut < buf_len(&frame); cut++) {                \
+            struct slice body = slice_first(buf_slice(&frame), cut);        \
+                                                                            \
+            CHECK(!get);                                                    \
+        }                                                                   \
+        buf_byte(&frame, 0);                                                \
+        {                                                                   \
+            struct slice body = buf_slice(&frame);                          \
+                                                                            \
+            CHECK(!get);                                                    \
+        }                                                                   \
+    } while (0)
+
+/* (P5) */
+TEST(what_is_cut_short_or_too_long_about_notes_and_tallies_is_refused)
+{
+    const struct tally one[] = { { 20000, SLICE("key"), 3 }, { 20001, SLICE("key"), 3 } };
+    struct frame_recall recall = { 9, NOTE_MEMORY, "example.net" };
+    struct frame_recalled recalled = { 9, RECALL_FOUND, a_note };
+    struct frame_notes_due due = { 7, NOTE_STS, 1, 50 };
+    struct frame_note_key key = { NOTE_HEALTH, "dns/0" };
+    struct frame_note_list list = { NOTE_MEMORY, "example.net", 50 };
+    struct frame_notes_listed listed = { "example.org", 3 };
+    struct frame_tallies tallies = { one, 2 };
+    struct frame_tally_list tally_list = { 20000, SLICE("key"), 500 };
+    struct frame_tallies_listed tallies_listed = { 20001, SLICE("z"), 2 };
+    struct tally tally;
+    struct note note;
+
+    fresh();
+    REFUSED_WHEN_CUT(frame_put_note(&frame, &a_note), frame_get_note(body, &arena, &note));
+    REFUSED_WHEN_CUT(frame_put_recall(&frame, &recall), frame_get_recall(body, &arena, &recall));
+    REFUSED_WHEN_CUT(frame_put_recalled(&frame, &recalled), frame_get_recalled(body, &arena, &recalled));
+    REFUSED_WHEN_CUT(frame_put_notes_due(&frame, &due), frame_get_notes_due(body, &due));
+    REFUSED_WHEN_CUT(frame_put_note_key(&frame, &key), frame_get_note_key(body, &arena, &key));
+    REFUSED_WHEN_CUT(frame_put_note_list(&frame, &list), frame_get_note_list(body, &arena, &list));
+    REFUSED_WHEN_CUT(frame_put_notes_listed(&frame, &listed), frame_get_notes_listed(body, &arena, &listed));
+    REFUSED_WHEN_CUT(frame_put_tally(&frame, &one[0]), frame_get_tally(body, &tally));
+    REFUSED_WHEN_CUT(frame_put_tallies(&frame, &tallies), frame_get_tallies(body, &arena, &tallies));
+    REFUSED_WHEN_CUT(frame_put_tally_list(&frame, &tally_list), frame_get_tally_list(body, &tally_list));
+    REFUSED_WHEN_CUT(frame_put_tallies_listed(&frame, &tallies_listed),
+                     frame_get_tallies_listed(body, &tallies_listed));
     fresh();
 }

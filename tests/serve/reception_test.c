@@ -119,6 +119,7 @@ static void run_session(void *arg)
 /* The whole of one session; `text` is its transcript, played by the client. */
 static void play(enum listener_role role, const char *client, enum store_mood mood, const char *text)
 {
+    static const char context;
     struct error why = { 0 };
     char complaint[600] = "";
     int fds[2];
@@ -131,7 +132,9 @@ static void play(enum listener_role role, const char *client, enum store_mood mo
     house.role = role;
     house.client = client;
     house.script = script_new('C', text);
-    house.server = (struct smtp_server){ .hostname = "mx.example.org", .software = "ESMTP", .limits = house.config->limits };
+    house.server = (struct smtp_server){
+        .hostname = "mx.example.org", .software = "ESMTP", .limits = house.config->limits, .requiretls = true,
+        .tls = (const struct tls_server *)(const void *)&context };      /* the script shakes hands without looking */
     loop_open();
     post_init(&house.post, 1);
     CHECK_OK(channel_pair(fds, &why), &why);
@@ -328,5 +331,94 @@ TEST(a_name_that_no_file_can_have_is_refused_at_once)
          "C: RCPT TO:<../x@mail.example.org>\n" "S=501\n"
          "C: RCPT TO:<a/b@mail.example.org>\n" "S: 550 5.1.3 There can be no mailbox of this name\n"
          "C: RCPT TO:<fine@mail.example.org>\n" "S=250\n" "C: QUIT\n" "S=221\n");
+    play_done();
+}
+
+/* --- RFC 8689 ------------------------------------------------------------------- */
+
+#define SECURED GREETING "C: STARTTLS\n" "S=220\n" "TLS\n" "C: EHLO client.example.com\n" "S=250\n"
+#define RCPT_DATA "S=250\n" "C: RCPT TO:<a@example.org>\n" "S=250\n" "C: DATA\n" "S=354\n"
+#define END "C: .\n" "S=250\n"
+#define QUIT "C: QUIT\n" "S=221\n"
+#define MAIL "C: MAIL FROM:<s@example.com>\n" RCPT_DATA
+#define MAIL_REQUIRING "C: MAIL FROM:<s@example.com> REQUIRETLS\n" RCPT_DATA
+
+TEST(parameter_and_header_make_four_combinations)       /* REQTLS-004, -005 */
+{
+    static const struct { const char *text; enum tls_request wanted; } rows[] = {
+        { SECURED MAIL "C: Subject: x\n" "C: \n" END QUIT, TLS_AS_USUAL },
+        { SECURED MAIL "C: TLS-Required: No\n" "C: \n" END QUIT, TLS_OPTIONAL },
+        { SECURED MAIL_REQUIRING "C: Subject: x\n" "C: \n" END QUIT, TLS_REQUIRED },
+        { SECURED MAIL_REQUIRING "C: TLS-Required: No\n" "C: \n" END QUIT, TLS_REQUIRED },
+        { GREETING MAIL "C: TLS-Required: No\n" "C: \n" END QUIT, TLS_OPTIONAL },       /* in clear too */
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        play(ROLE_MX, STRANGER, STORE_KEEPS, rows[i].text);
+        CHECK_EQUAL(store.accepted.envelope.tls, rows[i].wanted);
+        play_done();
+        play(ROLE_SUBMISSION, "127.0.0.1", STORE_KEEPS, rows[i].text);
+        CHECK_ID("REQTLS-053", store.accepted.envelope.tls == rows[i].wanted);
+        play_done();
+    }
+}
+
+TEST(the_message_keeps_its_field_whether_it_is_heeded_or_not)       /* REQTLS-005 */
+{
+    play(ROLE_MX, STRANGER, STORE_KEEPS, SECURED MAIL_REQUIRING "C: tls-required: nO\n" "C: \n" "C: x\n" END QUIT);
+    CHECK(slice_ends_nocase(buf_slice(&store.message), SLICE("\r\ntls-required: nO\r\n\r\nx\r\n")));
+    play_done();
+}
+
+TEST(a_field_that_is_unclear_or_nested_changes_nothing)     /* REQTLS-006, -008 */
+{
+    static const char *const messages[] = {
+        "C: TLS-Required: yes\n" "C: \n", "C: TLS-Required: No\n" "C: TLS-Required: yes\n" "C: \n",
+        "C: TLS-Required:\n" "C: \n", "C: Content-Type: message/rfc822\n" "C: \n" "C: TLS-Required: No\n" "C: \n",
+        "C: \n" "C: TLS-Required: No\n",
+    };
+
+    for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+        char text[1000];
+
+        snprintf(text, sizeof text, "%s%s%s%s", GREETING MAIL, messages[i], END, QUIT);
+        play(ROLE_MX, STRANGER, STORE_KEEPS, text);
+        CHECK_EQUAL(store.accepts, 1);
+        CHECK_EQUAL(store.accepted.envelope.tls, TLS_AS_USUAL);
+        play_done();
+    }
+}
+
+TEST(what_one_message_asked_for_the_next_does_not)
+{
+    static const struct { const char *text; enum tls_request wanted; } rows[] = {
+        { SECURED MAIL_REQUIRING "C: \n" END MAIL "C: \n" END QUIT, TLS_AS_USUAL },
+        { SECURED MAIL "C: TLS-Required: No\n" "C: \n" END MAIL "C: \n" END QUIT, TLS_AS_USUAL },
+        { SECURED MAIL "C: TLS-Required: yes\n" "C: \n" END MAIL "C: TLS-Required: No\n" "C: \n" END QUIT, TLS_OPTIONAL },
+        { SECURED MAIL_REQUIRING "C: \n" END MAIL "C: TLS-Required: No\n" "C: \n" END QUIT, TLS_OPTIONAL },
+        { SECURED MAIL "C: TLS-Required: No\n" "C: \n" END MAIL_REQUIRING "C: \n" END QUIT, TLS_REQUIRED },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        play(ROLE_MX, STRANGER, STORE_KEEPS, rows[i].text);
+        CHECK_EQUAL(store.accepts, 2);
+        CHECK_EQUAL(store.accepted.envelope.tls, rows[i].wanted);
+        play_done();
+    }
+}
+
+TEST(the_field_is_found_behind_more_header_than_is_ever_held)
+{
+    auto_buf struct buf text = { 0 };
+
+    buf_init(&text, 1024 * 1024);
+    buf_add(&text, SLICE(GREETING MAIL));
+    for (int i = 0; i < 3000; i++)
+        buf_text(&text, "C: X-Field-%d: of a header that does not fit into one frame, by far\n", i);
+    buf_text(&text, "C: TLS-Required:\nC:  No\nC: \nC: x\n%s%s", END, QUIT);
+    buf_byte(&text, '\0');
+    play(ROLE_MX, STRANGER, STORE_KEEPS, buf_slice(&text).at);
+    CHECK(store.bodies >= 3);
+    CHECK_EQUAL(store.accepted.envelope.tls, TLS_OPTIONAL);
     play_done();
 }

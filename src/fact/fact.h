@@ -1,0 +1,31 @@
+/* fact/fact.h - the fact record: one attempt at one mail host, what was known, decided and seen (P4).
+ *
+ * Logs, statistics, reports and `postern explain` are readers of it. Pure
+ * values; strings are borrowed for the call, and a decoded fact's from its
+ * arena. */
+#ifndef FACT_FACT_H
+#define FACT_FACT_H
+
+#include "policy/decide.h"
+
+struct fact {
+    time_ms wall;                   /* when the attempt ended */
+    const char *next_hop;           /* policy domain: the recipients' domain, or the host of a route */
+    const char *host;               /* MX host name, or address */
+    const char *relay;              /* "mx1.example.net[192.0.2.7]:25"; the host alone when nothing was connected */
+    struct decision decision;       /* inputs, row, F, R */
+    /* the wire */
+    enum error_code how;            /* E_NONE: the session could be used; else what ended it */
+    const char *why;                /* in words; "" */
+    enum error_code tls_problem;    /* why it was in clear although TLS was tried; E_NONE */
+    int starttls_code;              /* of the reply to STARTTLS; 0 */
+    bool starttls_missing;
+    bool keyword;                   /* REQUIRETLS was offered under TLS */
+    const struct tls_facts *tls;    /* NULL: in clear, or no handshake was finished */
+    uint64_t messages;              /* sent and accepted; counted when the session ends */
+};
+
+/* One line with all of it, event "delivery.attempt" (PD-34). */
+void fact_log(const struct fact *f);
+
+#endif
