@@ -49,6 +49,10 @@ class Relay:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(mode=0o755)
         self.prepare()
+        return self.start_again(trace, calls)
+
+    def start_again(self, trace=None, calls=SYNCS):
+        """With the queue that is there."""
         command = self.command()
         if trace:
             command = ["strace", "-f", "--seccomp-bpf", "-qq", "-y", "-s", "100", "-e", f"trace={calls}",

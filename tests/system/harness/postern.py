@@ -73,10 +73,13 @@ class Postern:
         self.mx_listener = {"role": "mx"}
         self.domains = {"example.org": f"maildir {self.maildirs}/example.org"}
         self.destinations = {"default": {"route": "mx", "tls": {"level": "may"}}}
-        self.dns = {"forwarders": [f"127.0.0.1@{dns.port}"], "validate": False, "timeout": 2}
+        self.dns = {"forwarders": [f"127.0.0.1@{dns.port}"] if dns else [], "validate": False, "timeout": 2,
+                    "selftest": {"enabled": False}}
         self.delivery = {"idle-connection": 1, "cleartext-after": 300}
         self.retry = {"first": 1, "most": 2, "give-up": 30, "give-up-bounce": 30, "delay-notice": 0}
         self.limits = {}
+        self.policy = {"memory": "off"}
+        self.sts = {"enabled": False}
         self.level = "info"
         self.process = None
 
@@ -98,7 +101,8 @@ class Postern:
         parts += [section(f'domain "{name}"', route if isinstance(route, dict) else {"route": route})
                   for name, route in self.domains.items()]
         parts += [section(f'destination "{name}"', settings) for name, settings in self.destinations.items()]
-        parts += [section(name, getattr(self, name)) for name in ("dns", "delivery", "retry", "limits")]
+        parts += [section(name, getattr(self, name)) for name in ("dns", "delivery", "retry", "limits", "policy")]
+        parts.append(section("mta-sts", self.sts))
         return "\n".join(parts) + "\n"
 
     def relay_to(self, sink, domain="example.net", level="may", implicit=False):
@@ -109,6 +113,15 @@ class Postern:
     def deliver_by_mx_to(self, sink):
         """MX delivery uses the sink's port instead of 25."""
         self.delivery["port"] = sink.port
+
+    def live_in(self, lab):
+        """Everything goes out into a lab (harness/lab.py), with every policy."""
+        self.dns = {"forwarders": ["%s@%d" % lab.dns], "trust-anchor": lab.trust_anchor, "timeout": 5,
+                    "selftest": {"signed": "dane-ee.lab.example", "unsigned": "unsigned.lab.example MX",
+                                 "bogus": "bogus.lab.example MX"}}
+        self.delivery.update({"port": lab.ports["smtp"], "ca-file": lab.ca})
+        self.sts = {"port": lab.ports["https"], "ca-file": lab.ca, "patience": 5, "fetch-time": 5}
+        return self
 
     # --- life ------------------------------------------------------------
 
