@@ -232,57 +232,31 @@ def stage_fuzz(tally):
 
 # --- pytest ----------------------------------------------------------------------
 
-VERDICT = re.compile(r"^(\S+\.py)::(.+?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b")
+VERDICT = re.compile(r"^\S+\.py::.+? (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b", re.MULTILINE)
 SKIP_REASON = re.compile(r"^SKIPPED \[\d+\] (.*)", re.MULTILINE)
 
 
-class PytestFiles:
-    """Follows pytest's lines, so that each file is reported as soon as the next begins."""
+PYTEST = [PYTHON, "-u", "-m", "pytest", "-v", "-rs", "--tb=short", "--color=no", "--disable-warnings", "-p", "no:cacheprovider",
+          "--rootdir", TOP, "-o", "python_files=*_test.py test_*.py"]
 
-    def __init__(self, tally, stage):
-        self.tally, self.stage = tally, stage
-        self.file, self.counts, self.began = None, {}, time.monotonic()
-        self.any_failed = False
 
-    def line(self, text):
-        seen = VERDICT.match(text)
-        if not seen:
-            return
-        file, name, verdict = seen.groups()
-        if file != self.file:
-            self.end_file()
-            self.file = file
-        kind = {"PASSED": "passed", "XFAIL": "passed", "SKIPPED": "skipped"}.get(verdict, "failed")
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        self.tally.progress(f"{self.stage}: {file} {name}")
-
-    def end_file(self):
-        if not self.file:
-            return
-        failed = self.counts.get("failed", 0)
-        self.any_failed |= failed > 0
-        self.tally.add(self.stage, Path(self.file).name, self.counts.get("passed", 0), failed,
-                       self.counts.get("skipped", 0), time.monotonic() - self.began,
-                       output="the reasons follow the last file")
-        self.file, self.counts, self.began = None, {}, time.monotonic()
+def report_pytest(tally, stage, name, ended):
+    verdicts = [match[1] for match in VERDICT.finditer(ended.output)]
+    skipped = verdicts.count("SKIPPED")
+    passed = verdicts.count("PASSED") + verdicts.count("XFAIL")
+    failed = len(verdicts) - passed - skipped
+    if ended.code != 0 and not failed:      # it never came to a test, or did not end
+        failed = 1
+    start = re.search(r"^=+ (ERRORS|FAILURES) =+$", ended.output, re.MULTILINE)
+    details = ended.output[start.start():] if start else ended.output
+    tally.add(stage, name, passed, failed, skipped, ended.seconds, output=f"{details}pytest {ended.how()}")
+    for reason in SKIP_REASON.findall(ended.output):
+        print(f"      skipped: {reason}", flush=True)
 
 
 def run_pytest(tally, stage, path, limit):
-    files = PytestFiles(tally, stage)
     tally.progress(f"{stage}: {path}")
-    ended = run([PYTHON, "-u", "-m", "pytest", "-v", "-rs", "--tb=short", "--color=no", "--disable-warnings", "-p", "no:cacheprovider",
-                 "--rootdir", TOP, "-o", "python_files=*_test.py test_*.py", path], limit, files.line)
-    files.end_file()
-    for reason in SKIP_REASON.findall(ended.output):
-        print(f"      skipped: {reason}", flush=True)
-    if ended.code == 0:
-        return
-    start = re.search(r"^=+ (ERRORS|FAILURES) =+$", ended.output, re.MULTILINE)
-    details = ended.output[start.start():] if start else ended.output
-    if files.any_failed:
-        print("".join(f"      | {line}\n" for line in details.splitlines()), flush=True)
-    else:       # it never came to a test, or did not end
-        tally.add(stage, str(path), 0, 1, seconds=ended.seconds, output=f"{details}pytest {ended.how()}")
+    report_pytest(tally, stage, Path(path).name, run(PYTEST + [path], limit))
 
 
 def stage_tree(tally):
@@ -293,8 +267,18 @@ def stage_install(tally):
     run_pytest(tally, "install", "tests/install_test.py", 300)
 
 
+# System tests mostly wait. One process for each file, as many at once as there are cores; the longest begin first.
+LONGEST_FIRST = ["test_delivery.py", "test_policy.py", "test_oracles.py", "test_failures.py", "test_hostile.py", "test_life.py"]
+
+
 def stage_system(tally):
-    run_pytest(tally, "system", "tests/system", 2400)
+    files = sorted((TOP / "tests/system").glob("test_*.py"))
+    files.sort(key=lambda path: LONGEST_FIRST.index(path.name) if path.name in LONGEST_FIRST else len(LONGEST_FIRST))
+    jobs = [lambda path=path: (path.name, run(PYTEST + [path], 1200)) for path in files]
+    tally.progress(f"system: {len(jobs)} files")
+    for done, (name, ended) in enumerate(in_parallel(jobs), 1):
+        report_pytest(tally, "system", name, ended)
+        tally.progress(f"system: {done} of {len(jobs)} files")
 
 
 STAGES = {

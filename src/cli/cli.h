@@ -31,6 +31,6 @@ int cli_usage(const char *command, const char *format, ...) printf_like(2, 3);
 void cli_complain(const char *format, ...) printf_like(1, 2);
 
 /* The configuration, its problems told on stderr; NULL when there are any. */
-struct config *cli_config_read(const char *file);
+struct config *cli_config_read(const char *file, enum config_use use);
 
 #endif

@@ -59,7 +59,7 @@ int cli_config(int argc, char **argv)
     }
     if (optind != argc - 1 || strcmp(argv[optind], "check") != 0)
         return cli_usage("config", "say: postern config check");
-    config = cli_config_read(file);
+    config = cli_config_read(file, CONFIG_TO_SERVE);
     if (!config)
         return EXIT_FAILED;
     good = check_certificates(config);

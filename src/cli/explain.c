@@ -257,7 +257,7 @@ int cli_explain(int argc, char **argv)
 
     if (code != EXIT_OK)
         return code;
-    config = cli_config_read(j->file);
+    config = cli_config_read(j->file, CONFIG_TO_ASK);
     if (!config)
         return EXIT_USAGE;
     j->config = config;

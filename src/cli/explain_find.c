@@ -179,6 +179,8 @@ static void connect_to(struct explanation *e, struct explained_host *h, const st
         return;
     h->connected = true;
     h->usable = session_open(&settings, &target, &session, &h->problem);
+    if (h->usable)
+        h->problem = (struct error){ 0 };       /* what was passed over on the way is in tls_problem */
     note_session(h, &session);
     session_close(&session, true);
 }

@@ -153,6 +153,7 @@ static json_t *decision_of(const struct explained_host *h)
         if (d->checks & 1u << i)
             json_array_append_new(json_object_get(o, "checks"), json_string(checks[i]));
     put_truth(o, "clear-text-if-stripped", h->stripped != PLAN_NEXT_HOST);
+    put_truth(o, "clear-retry", d->clear_retry);
     return o;
 }
 

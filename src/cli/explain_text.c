@@ -263,6 +263,9 @@ static void print_connection(const struct explained_host *h)
             h->requiretls ? ", REQUIRETLS is offered" : "");
     else
         row("", "%snot sent%s: %s", bold, plain, h->problem.text);
+    if (!h->usable && decide_clear_retry(&h->decision, h->problem.code, TIME_NEVER))
+        row("", "but in clear once the message has waited for %lld seconds (cleartext-after)",
+            (long long)(h->decision.rule->cleartext_after / 1000));
     if (h->usable && h->tls_problem.code != E_NONE)
         row("", "in clear, because: %s", h->tls_problem.text);
     print_results(h);

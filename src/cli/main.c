@@ -41,9 +41,9 @@ static void tell(void *arg, const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
-struct config *cli_config_read(const char *file)
+struct config *cli_config_read(const char *file, enum config_use use)
 {
-    return config_read(file, tell, NULL);
+    return config_read(file, use, tell, NULL);
 }
 
 int main(int argc, char **argv)

@@ -250,7 +250,7 @@ static int act(struct asking *store, const struct memory_settings *s, const stru
 
 static int run(const struct wish *w)
 {
-    struct config *config = cli_config_read(w->file);
+    struct config *config = cli_config_read(w->file, CONFIG_TO_ASK);
     struct error why = { 0 };
     struct asking *store;
     int code;

@@ -365,7 +365,7 @@ int cli_queue(int argc, char **argv)
     }
     if (optind == argc)
         return cli_usage("queue", "say what: list, show, retry, hold, release, remove, flush or status");
-    config = cli_config_read(file);
+    config = cli_config_read(file, CONFIG_TO_ASK);
     if (!config)
         return EXIT_FAILED;
     desk.store = asking_open(config, ASK_RUNNING_OR_DISK, &why);

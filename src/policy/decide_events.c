@@ -117,7 +117,7 @@ static bool dane_failed(const struct tls_facts *facts, struct error *why)
         return fail(why, E_CERT_NAME_MISMATCH, "DANE: a TLSA record anchors the certificate, but it is for %s",
                     facts->subject);
     default:
-        return fail(why, E_DANE_MISMATCH, "DANE: no TLSA record fits the certificate: %s", facts->dane_problem);
+        return fail(why, E_DANE_MISMATCH, "DANE: %s", facts->dane_problem);
     }
 }
 

@@ -123,7 +123,7 @@ static void build_listeners(struct building *b)
         }
     }
     b->config->listeners = all;
-    if (sections == 0)
+    if (sections == 0 && b->use == CONFIG_TO_SERVE)
         config_problem(b->config->file, 0, "nothing to listen on: add listen \"*:25\" { role = \"mx\" }");
 }
 
@@ -262,6 +262,8 @@ static void build(struct building *b)
         gethostname(name, sizeof name - 1);
         if (strchr(name, '.') && domain_is_valid(slice_of(name), false))
             c->hostname = config_keep(b, name);
+        else if (b->use == CONFIG_TO_ASK)
+            c->hostname = "localhost.localdomain";
         else
             config_problem(c->file, 0, "hostname is missing, and this machine's own has no domain: "
                     "add hostname = \"mx.example.org\"");
@@ -284,10 +286,10 @@ static void build(struct building *b)
     config_build_policy(b);
 }
 
-struct config *config_read(const char *file, void (*tell)(void *arg, const char *text), void *arg)
+struct config *config_read(const char *file, enum config_use use, void (*tell)(void *arg, const char *text), void *arg)
 {
     struct config *config = NEW(struct config);
-    struct building b = { .config = config, .cfg = config_file_parse(file, tell, arg) };
+    struct building b = { .config = config, .use = use, .cfg = config_file_parse(file, tell, arg) };
 
     arena_init(&config->arena, ARENA_MAX);
     config->file = arena_string(&config->arena, slice_of(file));

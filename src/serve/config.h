@@ -76,8 +76,10 @@ struct config {
     } selftest;
 };
 
-/* Calls `tell` for each problem, "file:line: what; remedy". NULL when there was any. */
-struct config *config_read(const char *file, void (*tell)(void *arg, const char *text), void *arg);
+/* Calls `tell` for each problem, "file:line: what; remedy". NULL when there was any. A command that only asks needs no
+ * name of its own and nothing to listen on. */
+enum config_use { CONFIG_TO_SERVE, CONFIG_TO_ASK };
+struct config *config_read(const char *file, enum config_use use, void (*tell)(void *arg, const char *text), void *arg);
 void config_free(struct config *c);
 
 bool config_is_trusted(const struct config *c, const struct address *a);

@@ -6,6 +6,7 @@
 
 struct building {
     cfg_t *cfg;
+    enum config_use use;
     struct config *config;
 };
 

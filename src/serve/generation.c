@@ -171,7 +171,7 @@ struct generation *generation_new(const char *config_file, const struct generati
     struct error why = { 0 };
 
     g->number = previous ? previous->number + 1 : 1;
-    g->config = config_read(config_file, tell_problem, NULL);
+    g->config = config_read(config_file, CONFIG_TO_SERVE, tell_problem, NULL);
     if (!g->config) {
         free(g);
         return NULL;

@@ -2,17 +2,17 @@
  * is asked, another to what the TLSA records name. Neither knows of the other. */
 #include "tls/inside.h"
 
-static bool is_about_dates(int problem)
+/* RFC 8460 4.3 knows "certificate-expired"; one that is not yet valid is merely not trusted (PD-E11). */
+static bool is_expiry(int problem)
 {
-    return problem == X509_V_ERR_CERT_HAS_EXPIRED || problem == X509_V_ERR_CERT_NOT_YET_VALID
-        || problem == X509_V_ERR_ERROR_IN_CERT_NOT_BEFORE_FIELD || problem == X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD;
+    return problem == X509_V_ERR_CERT_HAS_EXPIRED || problem == X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD;
 }
 
 static int note_problem(int ok, X509_STORE_CTX *store)
 {
     struct chain_problems *found = X509_STORE_CTX_get_app_data(store);
     int problem = X509_STORE_CTX_get_error(store);
-    int *first = is_about_dates(problem) ? &found->dates : &found->chain;
+    int *first = is_expiry(problem) ? &found->dates : &found->chain;
 
     if (!ok && *first == X509_V_OK)
         *first = problem;

@@ -48,14 +48,14 @@ enum tls_dane {
     TLS_DANE_NOT_ASKED,
     TLS_DANE_MATCH,             /* usage 3 matches the leaf; or usage 2 anchors it, dates and names good */
     TLS_DANE_NO_MATCH,          /* no record matches, or no valid chain to the anchor (PD-E07) */
-    TLS_DANE_EXPIRED,           /* anchored by usage 2, but for dates (PD-E09) */
+    TLS_DANE_EXPIRED,           /* anchored by usage 2, but expired (PD-E09) */
     TLS_DANE_NAME,              /* anchored by usage 2, but for the names, and perhaps the dates (PD-E08) */
 };
 
 enum tls_trust {
     TLS_TRUST_NONE,             /* no certificate was shown */
     TLS_TRUST_UNTRUSTED,        /* no chain to an anchor we know */
-    TLS_TRUST_EXPIRED,          /* chain good but for dates */
+    TLS_TRUST_EXPIRED,          /* chain good, but something in it has expired */
     TLS_TRUST_PKIX,             /* chain good */
 };
 

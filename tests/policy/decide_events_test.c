@@ -42,6 +42,27 @@ static bool next_go(size_t *at, struct corner *c, struct decision *d)
     return false;
 }
 
+/* What has no function of its own here: the dialogue leaves, goes on or sends. */
+TEST(the_page_says_the_same_of_events_that_leave_no_choice)
+{
+    static const struct {
+        const char *id, *counts, *otherwise;
+    } fixed[] = {
+        { "PD-E01", "next host", "next host" },
+        { "PD-E04", "next host", "next host" },
+        { "PD-E10", "go on", "go on" },
+        { "PD-E14", "next host", "go on" },
+        { "PD-E16", "next host, never again", "go on" },
+        { "PD-E17", "deliver", "deliver" },
+        { "PD-E18", "–", "–" },
+        { "PD-E19", "–", "deliver" },
+        { "PD-E20", "usual rules", "usual rules" },
+    };
+
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        CHECK(says_so(fixed[i].id, true, fixed[i].counts) && says_so(fixed[i].id, false, fixed[i].otherwise));
+}
+
 /* --- without TLS ---------------------------------------------------------------------- */
 
 TEST(a_missing_starttls_leads_where_the_page_says)
@@ -421,7 +442,7 @@ TEST(a_failed_check_says_whose_it_was)
     facts.dane = TLS_DANE_NO_MATCH;
     snprintf(facts.dane_problem, sizeof facts.dane_problem, "2 records, another key");
     CHECK(!decide_facts(&d, &facts, &why));
-    CHECK_TEXT(why.text, "DANE: no TLSA record fits the certificate: 2 records, another key");
+    CHECK_TEXT(why.text, "DANE: 2 records, another key");
     facts.dane = TLS_DANE_NAME;
     CHECK(!decide_facts(&d, &facts, &why));
     CHECK_TEXT(why.text, "DANE: a TLSA record anchors the certificate, but it is for mx.example.org");

@@ -53,6 +53,15 @@ static bool has_tlsa(const struct corner *c)
     return c->input.dane != DANE_NONE && c->input.dane != DANE_FAIL;
 }
 
+static struct entry unusable_records(const struct corner *c)
+{
+    struct slice cell = cell_of("Step 3: what happens on the wire", "ID|Event|TLS report", "PD-E10");
+    struct entry fine = { .type = "success" };
+
+    CHECK(slice_equal(slice_cut(&cell, ':'), SLICE("tlsa")));
+    return c->input.tlsa_usable ? fine : entry_of(slice_trim(cell));
+}
+
 /* Without TLS nothing is said of entries but what the cell says; with it (`up`) those it does not name are a success. */
 static struct wanted wanted_of(const struct corner *c, const struct decision *d, struct slice cell, bool up)
 {
@@ -68,12 +77,11 @@ static struct wanted wanted_of(const struct corner *c, const struct decision *d,
 
         if (applies[type] && about && cell.at)
             w.of[type] = named;
-        else if (applies[type] && up)
+        else if (applies[type] && up && !slice_equal(who, SLICE("none")))
             put(&w.of[type], "success", "");
     }
     if (up && d->tls_tried && c->input.dane == DANE_TLS)    /* PD-E10, whatever else */
-        put(&w.of[POLICY_TLSA], c->input.tlsa_usable ? "success" : "tlsa-invalid",
-            c->input.tlsa_usable ? "" : "all-records-unusable");
+        w.of[POLICY_TLSA] = unusable_records(c);
     if (mismatch)
         put(&w.of[POLICY_STS], "validation-failure", "sts-mx-mismatch");
     if (c->input.dane == DANE_FAIL)
@@ -177,8 +185,11 @@ static void check_with_tls(const struct corner *c, const struct decision *d)
         { "PD-E12", TLS_DANE_MATCH, TLS_TRUST_EXPIRED, false, "certificate has expired", E_CERT_EXPIRED },
         { "PD-E13", TLS_DANE_MATCH, TLS_TRUST_PKIX, false, "", E_CERT_NAME_MISMATCH },
         { "PD-E14", TLS_DANE_MATCH, TLS_TRUST_PKIX, true, "", E_PIN_MISMATCH },
+        { "PD-E15", TLS_DANE_MATCH, TLS_TRUST_UNTRUSTED, false, "", E_REQUIRETLS_NO_TLS },
         { "PD-E16", TLS_DANE_MATCH, TLS_TRUST_PKIX, true, "", E_REQUIRETLS_MISSING },
         { "PD-E17", TLS_DANE_MATCH, TLS_TRUST_PKIX, true, "", E_NONE },
+        { "PD-E19", TLS_DANE_MATCH, TLS_TRUST_UNTRUSTED, false, "self-signed certificate", E_NONE },
+        { "PD-E19", TLS_DANE_MATCH, TLS_TRUST_EXPIRED, true, "certificate has expired", E_NONE },
         { "PD-E20", TLS_DANE_MATCH, TLS_TRUST_PKIX, true, "", E_REFUSED_FOR_NOW },
     };
 
@@ -192,6 +203,9 @@ static void check_with_tls(const struct corner *c, const struct decision *d)
         snprintf(facts.trust_problem, sizeof facts.trust_problem, "%s", events[i].problem);
         if (events[i].dane != TLS_DANE_MATCH && c->input.dane != DANE_AUTH && c->input.dane != DANE_AUTH_INSECURE)
             continue;       /* there was nothing to match */
+        if ((strcmp(events[i].id, "PD-E15") == 0 || strcmp(events[i].id, "PD-E19") == 0) &&
+            (c->input.sts == STS_TEST_MATCH || c->input.sts == STS_ENFORCE_MATCH))
+            continue;       /* there it is PD-E11 */
         check_event(c, d, events[i].id, &e);
     }
 }
@@ -229,6 +243,16 @@ static struct wanted wanted_of_gate(const struct walk *w)
     CHECK(slice_equal(who, SLICE("tlsa")) || slice_equal(who, SLICE("sts")));
     wanted.of[slice_equal(who, SLICE("tlsa")) ? POLICY_TLSA : POLICY_STS] = entry_of(slice_trim(cell));
     return wanted;
+}
+
+TEST(what_a_fetch_comes_to_has_the_names_that_the_page_says)
+{
+    struct slice cell = cell_of("Step 3: what happens on the wire", "ID|Event|TLS report", "PD-E18");
+    char wanted[120];
+
+    snprintf(wanted, sizeof wanted, "sts: %s, %s or %s;", error_tls_rpt(E_STS_FETCH), error_tls_rpt(E_STS_WEBPKI),
+             error_tls_rpt(E_STS_INVALID));
+    CHECK_ID("PD-E18", slice_starts(cell, slice_of(wanted)));
 }
 
 TEST(every_gate_is_reported_as_the_page_says)

@@ -24,7 +24,7 @@ static struct config *read_text(const char *text)
           write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     close(fd);
     problems[0] = '\0';
-    c = config_read(file, remember, NULL);
+    c = config_read(file, CONFIG_TO_SERVE, remember, NULL);
     unlink(file);
     return c;
 }
@@ -116,6 +116,24 @@ TEST(policies_of_the_operators_own_are_read_like_a_domains)     /* MTASTS-085 */
     CHECK_TEXT(c->selftest.names.signed_name.name, "example.org");
     CHECK(!c->selftest.names.unsigned_name.name && !c->selftest.names.bogus_name.name);
     config_free(c);
+}
+
+TEST(who_only_asks_needs_no_listener)
+{
+    char file[] = "/tmp/postern-config-XXXXXX";
+    int fd = mkstemp(file);
+    struct config *c;
+
+    CHECK(fd >= 0);
+    close(fd);
+    problems[0] = '\0';
+    c = config_read(file, CONFIG_TO_ASK, remember, NULL);
+    CHECK(c && c->hostname && c->listener_count == 0);
+    CHECK_TEXT(problems, "");
+    config_free(c);
+    c = config_read(file, CONFIG_TO_SERVE, remember, NULL);
+    CHECK(!c && strstr(problems, "nothing to listen on"));
+    unlink(file);
 }
 
 TEST(what_could_never_work_is_refused_with_a_reason)

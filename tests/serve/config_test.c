@@ -20,7 +20,7 @@ static struct config *read_text(const char *text)
     CHECK(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
     close(fd);
     problems[0] = '\0';
-    c = config_read(file, remember, NULL);
+    c = config_read(file, CONFIG_TO_SERVE, remember, NULL);
     unlink(file);
     return c;
 }
@@ -144,6 +144,6 @@ TEST(mistakes_are_named_with_line_and_remedy)
 TEST(a_file_that_is_not_there_is_named)
 {
     problems[0] = '\0';
-    CHECK(!config_read("/nowhere/postern.conf", remember, NULL));
+    CHECK(!config_read("/nowhere/postern.conf", CONFIG_TO_SERVE, remember, NULL));
     CHECK(strstr(problems, "/nowhere/postern.conf") && strstr(problems, "-c FILE"));
 }

@@ -94,7 +94,7 @@ static struct config *configuration(void)
 
     CHECK(fd >= 0 && write(fd, text, sizeof text - 1) == (ssize_t)sizeof text - 1);
     close(fd);
-    c = config_read(file, tell, NULL);
+    c = config_read(file, CONFIG_TO_SERVE, tell, NULL);
     unlink(file);
     CHECK(c);
     return c;

@@ -273,7 +273,7 @@ TEST(an_anchored_chain_may_have_expired)
     CHECK_TEXT(f.dane_problem, "certificate has expired");
     CHECK(strncmp(f.dane_record, "2 0 1 ", 6) == 0);
     f = meet_anchored(young, meet_between());
-    CHECK_ID("PD-E09", f.dane == TLS_DANE_EXPIRED);
+    CHECK_ID("PD-E07", f.dane == TLS_DANE_NO_MATCH);
     CHECK_TEXT(f.dane_problem, "certificate is not yet valid");
 
     /* Between leaf and anchor. */

@@ -177,7 +177,7 @@ TEST(an_expired_certificate_is_told_from_an_untrusted_one)
     CHECK_TEXT(f.trust_problem, "certificate has expired");
     CHECK(f.name_matches);
     f = meet_wish(young, NULL);
-    CHECK_EQUAL(f.trust, TLS_TRUST_EXPIRED);
+    CHECK_ID("PD-E11", f.trust == TLS_TRUST_UNTRUSTED);
     CHECK_TEXT(f.trust_problem, "certificate is not yet valid");
 
     /* An unknown issuer weighs more than a date. */
