@@ -159,9 +159,9 @@ static void print_memory(const struct explanation *e)
         row("memory", "nothing was delivered there yet");
         return;
     }
-    row("memory", "%" PRIu64 " sessions since %s, %" PRIu64 " of them under TLS, the latest %s%s%s", m->deliveries,
-        day(m->first, first), m->with_tls, m->tls_last ? day(m->tls_last, last) : "never",
-        m->verdict[0] ? ", at best " : "", m->verdict);
+    row("memory", "%" PRIu64 " session%s since %s, %" PRIu64 " under TLS%s%s%s%s", m->deliveries,
+        m->deliveries == 1 ? "" : "s", day(m->first, first), m->with_tls, m->tls_last ? ", the latest " : "",
+        m->tls_last ? day(m->tls_last, last) : "", m->verdict[0] ? ", at best " : "", m->verdict);
     row("", "%s", e->habit ? "TLS is a habit: should it vanish, that is an alarm" : "not yet a habit that could be broken");
     for (unsigned bit = 1; bit <= BREAK_HOSTS; bit <<= 1)
         if (m->broken & bit)

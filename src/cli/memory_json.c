@@ -84,15 +84,15 @@ json_t *memory_to_json(const struct remembered *r)
         const char *name;
         json_t *value;
     } fields[] = {
-        { "next_hop", json_string(r->next_hop) },
+        { "next-hop", json_string(r->next_hop) },
         { "sessions", count_of(m->deliveries) }, { "first", time_of(m->first) }, { "last", time_of(m->last) },
-        { "with_tls", count_of(m->with_tls) }, { "row", count_of(m->row) }, { "tls_first", time_of(m->tls_first) },
-        { "tls_last", time_of(m->tls_last) },
-        { "tls_version", m->version ? json_string(tls_version_name(m->version)) : json_null() },
-        { "best", text_of(m->verdict) }, { "best_last", time_of(m->verdict_last) },
+        { "with-tls", count_of(m->with_tls) }, { "row", count_of(m->row) }, { "tls-first", time_of(m->tls_first) },
+        { "tls-last", time_of(m->tls_last) },
+        { "tls-version", m->version ? json_string(tls_version_name(m->version)) : json_null() },
+        { "best", text_of(m->verdict) }, { "best-last", time_of(m->verdict_last) },
         { "keys", keys_of(m) }, { "hosts", hosts_of(m) },
-        { "sts", json_boolean(m->sts) }, { "sts_last", time_of(m->sts_last) },
-        { "broken", breaks_of(m) }, { "tls_missing_since", time_of(m->alarm) }, { "witnesses", count_of(m->witnesses) },
+        { "sts", json_boolean(m->sts) }, { "sts-last", time_of(m->sts_last) },
+        { "broken", breaks_of(m) }, { "tls-missing-since", time_of(m->alarm) }, { "witnesses", count_of(m->witnesses) },
         { "witness", witness_of(m) },
     };
     json_t *o = json_object();
@@ -319,12 +319,12 @@ static void take_witness(struct reading *in, struct memory *m)
 
 static void take_next_hop(struct reading *in, char *next_hop)
 {
-    const char *text = take_text(in, "next_hop", NOTE_KEY_MAX);
+    const char *text = take_text(in, "next-hop", NOTE_KEY_MAX);
     struct address a;
 
     snprintf(next_hop, NOTE_KEY_MAX + 1, "%s", text);
     if (!domain_is_valid(slice_of(text), true) && !address_parse_ip(slice_of(text), &a))
-        wrong(in, "next_hop", "must be a domain, a host or an IP address");
+        wrong(in, "next-hop", "must be a domain, a host or an IP address");
 }
 
 static void take_memory(struct reading *in, struct memory *m)
@@ -332,19 +332,19 @@ static void take_memory(struct reading *in, struct memory *m)
     m->deliveries = take_count(in, "sessions", INT64_MAX);
     m->first = take_time(in, "first");
     m->last = take_time(in, "last");
-    m->with_tls = take_count(in, "with_tls", INT64_MAX);
+    m->with_tls = take_count(in, "with-tls", INT64_MAX);
     m->row = take_count(in, "row", INT64_MAX);
-    m->tls_first = take_time(in, "tls_first");
-    m->tls_last = take_time(in, "tls_last");
-    m->version = take_version(in, "tls_version");
+    m->tls_first = take_time(in, "tls-first");
+    m->tls_last = take_time(in, "tls-last");
+    m->version = take_version(in, "tls-version");
     snprintf(m->verdict, sizeof m->verdict, "%s", take_text(in, "best", sizeof m->verdict - 1));
-    m->verdict_last = take_time(in, "best_last");
+    m->verdict_last = take_time(in, "best-last");
     take_keys(in, m);
     take_hosts(in, m);
     m->sts = take_truth(in, "sts");
-    m->sts_last = take_time(in, "sts_last");
+    m->sts_last = take_time(in, "sts-last");
     take_breaks(in, m);
-    m->alarm = take_time(in, "tls_missing_since");
+    m->alarm = take_time(in, "tls-missing-since");
     m->witnesses = (unsigned)take_count(in, "witnesses", 2);
     take_witness(in, m);
 }

@@ -174,7 +174,7 @@ static void print_json(const struct remembered *r, const struct memory_settings 
     json_object_set_new(o, "habit", json_boolean(memory_has_habit(m, s, clock_wall())));
     json_object_set_new(o, "alarm", json_boolean(m->broken != 0));
     json_object_set_new(o, "held", json_boolean(held));
-    json_object_set_new(o, "held_until", held && until != TIME_NEVER ? json_string(clock_iso_date(until, date)) : json_null());
+    json_object_set_new(o, "held-until", held && until != TIME_NEVER ? json_string(clock_iso_date(until, date)) : json_null());
     json_dumpf(o, stdout, JSON_COMPACT);
     putchar('\n');
     json_decref(o);

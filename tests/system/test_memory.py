@@ -14,8 +14,8 @@ from harness.processes import eventually
 
 DOMAIN = "example.net"
 HOLD = 3
-FIELDS = ["next_hop", "sessions", "first", "last", "with_tls", "row", "tls_first", "tls_last", "tls_version", "best",
-          "best_last", "keys", "hosts", "sts", "sts_last", "broken", "tls_missing_since", "witnesses", "witness"]
+FIELDS = ["next-hop", "sessions", "first", "last", "with-tls", "row", "tls-first", "tls-last", "tls-version", "best",
+          "best-last", "keys", "hosts", "sts", "sts-last", "broken", "tls-missing-since", "witnesses", "witness"]
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def known(gate, *names):
 
 
 def of(gate, name):
-    return {m["next_hop"]: m for m in known(gate)}.get(name)
+    return {m["next-hop"]: m for m in known(gate)}.get(name)
 
 
 def deliver(gate, sink, count=1):
@@ -193,13 +193,13 @@ def test_a_restart_keeps_the_memory(gate, sink):
     make_habit(gate, sink)
     gate.stop()
     kept = of(gate, sink.address)          # from the disk: nobody runs
-    assert kept["sessions"] == kept["with_tls"] == kept["row"] == 4 and kept["habit"] and not kept["alarm"]
+    assert kept["sessions"] == kept["with-tls"] == kept["row"] == 4 and kept["habit"] and not kept["alarm"]
     gate.start()
     sink.starttls = "absent"
     gate.hand_in(letter(), f"carol@{DOMAIN}")
-    since = eventually(lambda: (of(gate, sink.address) or {}).get("tls_missing_since"), 10, "the alarm is stored")
+    since = eventually(lambda: (of(gate, sink.address) or {}).get("tls-missing-since"), 10, "the alarm is stored")
     gate.stop()
-    assert of(gate, sink.address)["tls_missing_since"] == since
+    assert of(gate, sink.address)["tls-missing-since"] == since
     gate.start()
     sink.wait(5, HOLD + 15)
     assert len(in_clear(sink)) == 1 and len(gate.events("memory.alarm")) == 1, "the hold went on, and nobody told it twice"
@@ -280,7 +280,7 @@ def test_what_was_not_seen_for_long_leaves_the_store(gate, desk):
     gate.policy.update({"memory-forget": 86400 - 60, "memory-span": 1})
     gate.prepare()
     fresh = entry("new.example")
-    fresh.update({name: iso(time.time() - 60) for name in ("last", "tls_last")})
+    fresh.update({name: iso(time.time() - 60) for name in ("last", "tls-last")})
     desk(lines(entry("old.example"), fresh))
     assert not of(gate, "old.example")["habit"]
     gate.start()
@@ -298,11 +298,11 @@ def iso(seconds):
 def entry(name, **changes):
     """A line as an export has it, with a habit that is a month old."""
     first, last = iso(time.time() - 30 * 86400), iso(time.time() - 86400)
-    made = {"next_hop": name, "sessions": 40, "first": first, "last": last, "with_tls": 30, "row": 25,
-            "tls_first": first, "tls_last": last, "tls_version": "TLSv1.3", "best": "trusted", "best_last": last,
+    made = {"next-hop": name, "sessions": 40, "first": first, "last": last, "with-tls": 30, "row": 25,
+            "tls-first": first, "tls-last": last, "tls-version": "TLSv1.3", "best": "trusted", "best-last": last,
             "keys": [{"sha256": "ab" * 32, "last": last}], "hosts": [{"name": "mx." + name, "last": last, "tlsa": "seen"}],
-            "sts": True, "sts_last": last, "broken": [], "tls_missing_since": None, "witnesses": 0, "witness": None}
-    return {**made, **changes}
+            "sts": True, "sts-last": last, "broken": [], "tls-missing-since": None, "witnesses": 0, "witness": None}
+    return {**made, **{name.replace("_", "-"): value for name, value in changes.items()}}
 
 
 def lines(*entries):
@@ -329,7 +329,7 @@ def test_export_forget_and_import_restore_everything(gate, sink, place):
     gate.start()
     exported = memory(gate, "export").stdout
     one = json.loads(exported)
-    assert list(one) == FIELDS and one["next_hop"] == sink.address and one["sessions"] == 4
+    assert list(one) == FIELDS and one["next-hop"] == sink.address and one["sessions"] == 4
     assert re.fullmatch(r"[0-9a-f]{64}", one["keys"][0]["sha256"]) and one["hosts"][0]["name"] == sink.address
     assert one["best"] in ("encrypted", "trusted")
 
@@ -367,14 +367,14 @@ def test_the_list_has_alarms_first_and_the_details_by_name(desk):
     assert text[1].startswith("!") and "MTA-STS gone" in text[1] and "TLSA gone" in text[1]
     assert text[2].startswith("!") and "no TLS since" in text[2] and " 75% " in text[2]
     assert text[-1] == "4 next hops, 4 with a habit, 2 alarms; memory = defer"
-    assert [m["next_hop"] for m in known(desk.gate)] == ["a.example", "b.example", "y.example", "z.example"]
+    assert [m["next-hop"] for m in known(desk.gate)] == ["a.example", "b.example", "y.example", "z.example"]
 
     details = memory(desk.gate, "list", "Z.Example.", "a.example").stdout
     for words in ("40 since", "30 of them under TLS", "25 in a row", "used to offer TLS", "seen at 192.0.2.7, at no other",
                   "ab" * 32, "mx.z.example", "TLSA", "an enforced policy", "no longer held back", "a.example"):
         assert words in details, details
     one, = known(desk.gate, "z.example")
-    assert list(one) == FIELDS + ["habit", "alarm", "held", "held_until"]
+    assert list(one) == FIELDS + ["habit", "alarm", "held", "held-until"]
     assert one["habit"] and one["alarm"] and one["held"] is False and one["witness"] == "192.0.2.7"
 
 
@@ -383,7 +383,7 @@ def test_an_unknown_domain_is_an_error_and_the_others_are_done(desk):
     for act in ("list", "forget"):
         done = memory(desk.gate, act, "nobody.example", "a.example", code=1)
         assert "a.example" in done.stdout and 'nothing is remembered of "nobody.example"' in done.stderr
-    assert [m["next_hop"] for m in known(desk.gate)] == ["b.example"]
+    assert [m["next-hop"] for m in known(desk.gate)] == ["b.example"]
     memory(desk.gate, "list", "x" * 400, code=1)
     memory(desk.gate, "list", "", code=1)
 
@@ -399,7 +399,7 @@ def test_forget_all_asks_or_is_told_yes(desk):
 
 def test_import_keeps_what_was_seen_later_unless_told_to_replace(desk):
     old, new = entry("a.example"), entry("a.example", sessions=50)
-    old["last"] = old["tls_last"] = old["best_last"] = old["sts_last"] = old["hosts"][0]["last"] = \
+    old["last"] = old["tls-last"] = old["best-last"] = old["sts-last"] = old["hosts"][0]["last"] = \
         old["keys"][0]["last"] = old["first"]
     desk(lines(new))
     assert desk(lines(old, entry("b.example"))).stdout.startswith("1 imported: 1 new, 0 replaced; 1 not")
@@ -420,25 +420,25 @@ DAY = "2026-01-02T00:00:00.000Z"
 WRONG = {
     "no JSON": "{",
     "no object": "[]",
-    "two of a kind": '{"next_hop": "a.example", "next_hop": "b.example"}',
+    "two of a kind": '{"next-hop": "a.example", "next-hop": "b.example"}',
     "a byte order mark": "\ufeff{}",
-    "control characters": '{"next_hop": "a\\u0000b"}',
+    "control characters": '{"next-hop": "a\\u0000b"}',
     "a field that is missing": {"witness": ...},
     "a field too many": {"habit": True},
-    "no next hop": {"next_hop": None},
-    "a next hop that is no name": {"next_hop": "a b.example"},
-    "a next hop that is too long": {"next_hop": "a." * 200 + "example"},
+    "no next hop": {"next-hop": None},
+    "a next hop that is no name": {"next-hop": "a b.example"},
+    "a next hop that is too long": {"next-hop": "a." * 200 + "example"},
     "a negative count": {"sessions": -1},
     "a broken count": {"sessions": 1.5},
     "a count of text": {"sessions": "40"},
     "a count beyond 64 bits": {"sessions": 10 ** 20},
     "more in a row than there were": {"row": 31},
-    "more TLS than sessions": {"with_tls": 41},
+    "more TLS than sessions": {"with-tls": 41},
     "a time of another form": {"first": "2026-01-01 00:00:00"},
     "the 30th of February": {"first": "2026-02-30T00:00:00.000Z"},
     "the future": {"last": "2999-01-01T00:00:00.000Z"},
     "an end before the beginning": {"last": "2001-01-01T00:00:00.000Z"},
-    "a version of its own": {"tls_version": "SSLv3"},
+    "a version of its own": {"tls-version": "SSLv3"},
     "a verdict of its own": {"best": "splendid"},
     "a verdict that is too long": {"best": "x" * 300},
     "a short key": {"keys": [{"sha256": "ab", "last": DAY}]},
@@ -451,11 +451,11 @@ WRONG = {
     "a host that acts on the terminal": {"hosts": [{"name": "\x1b[2J", "last": DAY, "tlsa": "never"}]},
     "a host with half a TLSA": {"hosts": [{"name": "m", "last": DAY, "tlsa": "half"}]},
     "a policy that is half there": {"sts": 1},
-    "a policy without a time": {"sts_last": None},
+    "a policy without a time": {"sts-last": None},
     "a break that nobody knows": {"broken": ["key"]},
     "a break twice": {"broken": ["sts", "sts"], "sts": False},
     "an alarm without its time": {"broken": ["tls"]},
-    "a time without its alarm": {"tls_missing_since": "2026-01-01T00:00:00.000Z"},
+    "a time without its alarm": {"tls-missing-since": "2026-01-01T00:00:00.000Z"},
     "three witnesses": {"witnesses": 3},
     "a witness without an address": {"witness": "mx.example"},
 }
@@ -492,9 +492,9 @@ def test_wrong_words_are_told(desk):
 def test_a_long_list_comes_page_by_page(desk):
     names = [f"d{n:05}.example" for n in range(1100)]
     desk(lines(*[entry(name) for name in names]))
-    assert [m["next_hop"] for m in known(desk.gate)] == names
+    assert [m["next-hop"] for m in known(desk.gate)] == names
     assert len(memory(desk.gate, "list").stdout.splitlines()) == 1102
-    assert [json.loads(line)["next_hop"] for line in memory(desk.gate, "export").stdout.splitlines()] == names
+    assert [json.loads(line)["next-hop"] for line in memory(desk.gate, "export").stdout.splitlines()] == names
 
 
 def test_there_is_colour_only_where_it_is_wanted(desk):

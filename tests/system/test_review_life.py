@@ -1,0 +1,67 @@
+"""What must not stand still because somebody else does."""
+
+import socket
+
+import pytest
+
+from harness.mail import letter
+from harness.policyhost import PolicyHost, policy
+from harness.processes import eventually
+from harness.sink import Sink
+
+DOMAIN, HOST = "example.net", "mx.example.net"
+
+
+@pytest.fixture
+def host_certificate(authority):
+    return authority.issue(HOST)
+
+
+@pytest.fixture
+def sink(host_certificate):
+    server = Sink(host_certificate)
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def web(authority):
+    server = PolicyHost(authority.issue(f"mta-sts.{DOMAIN}"))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def mute(web):
+    """A policy host that takes connections and never says a word."""
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.9", web.port))
+        listener.listen(100)
+        yield "127.0.0.9"
+
+
+def test_policy_hosts_that_stall_do_not_take_the_turn_of_the_others(postern, dns, sink, web, mute, authority):
+    """A score of domains whose policy hosts stall; then one whose policy forbids this very host (MTASTS-032, -063)."""
+    dns.mail_hosts(DOMAIN, (HOST, sink.address))
+    dns.set(f"_mta-sts.{DOMAIN}", "TXT", '"v=STSv1; id=one"')
+    dns.set(f"mta-sts.{DOMAIN}", "A", web.address)
+    web.body = policy("elsewhere.example.net")
+    stalled = [f"stall{n}.example.com" for n in range(20)]
+    for name in stalled:
+        dns.mail_hosts(name, (HOST, sink.address))
+        dns.set(f"_mta-sts.{name}", "TXT", '"v=STSv1; id=one"')
+        dns.set(f"mta-sts.{name}", "A", mute)
+    postern.deliver_by_mx_to(sink)
+    postern.outbound = 1
+    postern.delivery["ca-file"] = authority.file
+    postern.sts = {"port": web.port, "ca-file": authority.file, "patience": 5, "fetch-time": 60}
+    postern.start()
+    for name in stalled:
+        postern.hand_in(letter(name), f"carol@{name}")
+    eventually(lambda: len(postern.events("delivery.sent")) == len(stalled), 20)
+    postern.hand_in(letter("held"), f"carol@{DOMAIN}")
+    event = eventually(lambda: [e for e in postern.events() if e.get("to") == f"carol@{DOMAIN}"
+                                and e["event"] in ("delivery.sent", "delivery.deferred")], 20)[0]
+    assert event["event"] == "delivery.deferred", event
+    assert web.requests
