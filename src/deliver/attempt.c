@@ -31,14 +31,9 @@ void attempt_failed(struct attempt *a, const struct error *why)
 
 /* --- the next hop ---------------------------------------------------------- */
 
-/* Nothing is tried any more after this round (MTASTS-066). */
-static bool is_last_round(const struct attempt *a)
+bool attempt_is_last(const struct retry_rule *retry, const struct envelope *e)
 {
-    const struct envelope *e = &a->delivery->lease.envelope;
-    const struct retry_rule *retry = &a->courier->settings->retry;
-    time_ms life = e->sender[0] ? retry->give_up : retry->give_up_bounce;
-
-    return clock_wall() - e->arrived >= life;
+    return clock_wall() - e->arrived >= (e->sender[0] ? retry->give_up : retry->give_up_bounce);
 }
 
 bool attempt_learn(struct attempt *a)
@@ -48,15 +43,21 @@ bool attempt_learn(struct attempt *a)
     struct address literal;
     struct error why = { 0 };
 
+    if (a->learned) {
+        a->hop.sts = a->sts.row ? &a->sts : NULL;
+        return true;
+    }
     if (house->recall && s->memory.mode != MEMORY_OFF && !house->recall(a->courier->self, a->hop.domain, &a->memory)) {
         fail(&why, E_STORAGE, "the store does not say what is remembered of %s", a->hop.domain);
         a->all_definitive = false;
         attempt_failed(a, &why);
         return false;
     }
+    a->learned = true;
     if (!s->sts || a->rule->tls.no_sts || address_parse_ip(slice_of(a->hop.domain), &literal))
         return true;
-    sts_find(s->sts, a->hop.domain, is_last_round(a), &a->delivery->arena, &a->sts);
+    sts_find(s->sts, a->hop.domain, attempt_is_last(&s->retry, &a->delivery->lease.envelope), &a->delivery->arena,
+             &a->sts);
     a->hop.sts = &a->sts;
     if (!a->sts.defer || a->need == NEED_TLS_OPTIONAL)
         return true;
@@ -172,7 +173,7 @@ void courier_close(struct courier *c, bool polite)
 /* What is final for one host is not yet final for the mail. */
 static void host_failed(struct attempt *a, const struct decision *d, struct error *why)
 {
-    bool definitive = d && decide_is_definitive(d, why->code);
+    bool definitive = d && decide_is_definitive(d, why->code) && !a->courier->session.some_unasked;
 
     if (!definitive)
         a->all_definitive = false;
@@ -207,12 +208,13 @@ static void skipped(struct attempt *a, const struct decision *d, const struct ho
     blame(why, "%s", f->host);
     fact_log(&fact);
     tell(a->courier, &fact);
-    if (d->outcome == DECIDED_SKIP)
-        a->all_definitive = false;
+    /* Whether the name can be trusted is not known while the policy is not: that is no answer (REQTLS-027). */
+    if (why->code == E_REQUIRETLS_MISSING && a->hop.sts && a->sts.unknown)
+        why->code = E_REQUIRETLS_UNMET;
     host_failed(a, d, why);
 }
 
-static bool is_about_the_network(enum error_code code)
+bool attempt_is_about_the_network(enum error_code code)
 {
     return code == E_CONNECT || code == E_TIMEOUT || code == E_CLOSED;
 }
@@ -251,11 +253,14 @@ static bool open_session(struct attempt *a, const struct decision *d, const stru
     fact_log(&fact);
     if (opened) {
         snprintf(c->next_hop, sizeof c->next_hop, "%s", a->hop.domain);
+        c->named_by = f->from;
+        c->only_address = a->only_host && f->addresses.count == 1;
         return true;
     }
+    s->some_unasked |= target.address_count < f->addresses.count;
     tell(c, &fact);
     add_what_is_remembered(a, d, &why);
-    if (a->need == NEED_STANDARD || is_about_the_network(why.code))
+    if (a->need == NEED_STANDARD || attempt_is_about_the_network(why.code))
         a->round->broke = true;         /* else the next message may fare better */
     *stop = why.code == E_CANCELLED;
     host_failed(a, d, &why);
@@ -308,14 +313,35 @@ void attempt_over(struct attempt *a)
         attempt_failed(a, &why);
 }
 
-bool attempt_may_reuse(const struct attempt *a)
+/* A policy may have become known, or changed, since the session was opened. */
+static struct decide_input input_of_now(const struct attempt *a)
 {
-    const struct deliverer_settings *s = a->courier->settings;
-    const struct session *session = &a->courier->session;
-    struct decide_input input = session->held.input;
-    struct decision d;
+    const struct courier *c = a->courier;
+    const struct deliverer_settings *s = c->settings;
+    struct decide_input input = c->session.held.input;
+    struct address literal;
+    const char *pattern;
 
     input.need = a->need;
-    d = decide(&a->rule->tls, &s->decide, &input, NULL);
-    return session_may_carry(session, &d, clock_wall() - a->delivery->lease.envelope.arrived);
+    input.memory_holds = memory_holds(&a->memory, &s->memory, clock_wall(), c->only_address, NULL);
+    if (address_parse_ip(slice_of(c->session.host), &literal))
+        return input;
+    input.sts = host_sts(a->hop.sts, c->session.host, &pattern);
+    input.authentic = decide_authentic(&s->decide, &c->named_by, input.sts);
+    return input;
+}
+
+bool attempt_may_reuse(struct attempt *a, bool *stop)
+{
+    const struct courier *c = a->courier;
+    struct decide_input input;
+    struct decision d;
+
+    a->hop = (struct next_hop){ .domain = c->next_hop, .canonical = c->next_hop };
+    *stop = !attempt_learn(a);
+    if (*stop || !session_is_open(&c->session))
+        return false;
+    input = input_of_now(a);
+    d = decide(&a->rule->tls, &c->settings->decide, &input, NULL);
+    return session_may_carry(&c->session, &d, clock_wall() - a->delivery->lease.envelope.arrived);
 }

@@ -17,6 +17,7 @@ struct attempt {
     enum mail_need need;
     /* the next hop */
     struct next_hop hop;
+    bool learned;               /* attempt_learn has been asked: `memory` and `sts` are filled in */
     struct sts_view sts;
     struct memory memory;
     struct error held;          /* why it holds clear text back from the present host; E_NONE: it does not */
@@ -33,8 +34,8 @@ enum mail_need attempt_need(const struct envelope *e);
 /* A failure for all that are still open. */
 void attempt_failed(struct attempt *a, const struct error *why);
 
-/* Waits. Look up what is known of the next hop besides its hosts: policy and memory. False: nothing may be
- * tried now, and the outcomes say so. */
+/* Waits. Look up what is known of the next hop besides its hosts, once for a round: policy and memory. False: nothing
+ * may be tried now, and the outcomes say so. */
 bool attempt_learn(struct attempt *a) must_check;
 
 /* Waits. One host: findings, decision, session. True: the courier's session is open and may carry the message. False: it is not,
@@ -44,7 +45,14 @@ bool attempt_open(struct attempt *a, const char *host, uint16_t port, bool *stop
 /* After the last host, for what is still open (PD-30). */
 void attempt_over(struct attempt *a);
 
-/* May the session that is open carry this message? */
-bool attempt_may_reuse(const struct attempt *a);
+/* Waits. May the session that is open carry this message? Decided anew, with the policy and the memory of now. `*stop`
+ * when the round is over before anything was tried. */
+bool attempt_may_reuse(struct attempt *a, bool *stop) must_check;
+
+/* Is nothing tried any more after this round (MTASTS-066)? */
+bool attempt_is_last(const struct retry_rule *retry, const struct envelope *e);
+
+/* Failures that say something of the way to a host, whatever the message. */
+bool attempt_is_about_the_network(enum error_code code);
 
 #endif

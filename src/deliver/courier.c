@@ -309,9 +309,12 @@ static void carry_by_smtp(struct attempt *a)
 {
     struct courier *c = a->courier;
     char asked[256] = "";
+    bool stop = false;
 
-    if (session_is_open(&c->session) && !attempt_may_reuse(a))
+    if (session_is_open(&c->session) && !attempt_may_reuse(a, &stop) && !stop)
         courier_close(c, true);
+    if (stop)
+        return;
     if (session_is_open(&c->session)) {
         bool may_go_on = send_over_session(a);
 

@@ -14,6 +14,8 @@ struct courier {
     void *self;                         /* of the house */
     struct session session;             /* perhaps open */
     char next_hop[256];                 /* whom it was opened for, in the words of its facts */
+    struct name_source named_by;        /* its host */
+    bool only_address;                  /* there was no other to ask */
     struct memory_sight sight;          /* of the session, for when it ends */
     uint64_t accepted;                  /* messages that the session took for somebody */
 };

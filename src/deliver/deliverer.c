@@ -2,14 +2,18 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "deliver/courier.h"
+#include "deliver/attempt.h"
 #include "deliver/destination.h"
 #include "message/header.h"
 
 #include <assert.h>
 #include <sys/random.h>
 
-enum { BUCKETS = 4096, HEADER_MAX = 32 * 1024 };
+enum {
+    BUCKETS = 4096,
+    HEADER_MAX = 32 * 1024,
+    SESSION_AGE_MS = 5 * 60 * 1000,     /* a session is not kept longer: what the DNS said of its host grows old */
+};
 
 struct deliverer {
     struct deliverer_settings settings;
@@ -264,6 +268,14 @@ static void after_round(struct deliverer *d, struct destination *dest, const str
         destination_rest(dest, loop_now() + d->settings.rest, &round->why);
 }
 
+/* Hosts that cannot be reached cannot be by anyone. What a policy asks for may not concern this message, and
+ * before it is given up it is tried (PD-31). */
+static bool rest_concerns(const struct deliverer *d, const struct destination *dest, const struct envelope *e)
+{
+    return !attempt_is_last(&d->settings.retry, e) &&
+           (attempt_need(e) == NEED_STANDARD || attempt_is_about_the_network(dest->rest_why.code));
+}
+
 static void deliver_one(struct deliverer *d, struct destination *dest, struct courier *courier,
                         struct delivery *delivery)
 {
@@ -278,7 +290,7 @@ static void deliver_one(struct deliverer *d, struct destination *dest, struct co
     for (size_t i = 0; i < e->count; i++)
         outcomes[i] = (struct outcome){ .number = e->recipients[i].number, .address = e->recipients[i].address,
                                         .status = "", .why = "" };
-    if (destination_rests(dest, loop_now())) {
+    if (destination_rests(dest, loop_now()) && rest_concerns(d, dest, e)) {
         outcomes_fail(outcomes, e->count, &dest->rest_why, NULL, &delivery->arena);
     } else {
         courier_carry(courier, delivery, rule, outcomes, &round);
@@ -308,7 +320,8 @@ static bool wait_for_work(struct deliverer *d, struct destination *dest, struct 
 static bool is_spent(const struct deliverer *d, const struct session *s)
 {
     return session_is_open(s) &&
-           (s->messages >= d->settings.messages_per_connection || s->tls_problem.code != E_NONE);
+           (s->messages >= d->settings.messages_per_connection || s->tls_problem.code != E_NONE ||
+            clock_now() - s->opened > SESSION_AGE_MS);
 }
 
 static void run_courier(void *arg)

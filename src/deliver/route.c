@@ -1,8 +1,27 @@
 #include "deliver/route.h"
 
+#include "dns/answer.h"
 #include "net/address.h"
 
 enum { ROUTE_PATH_MAX = 255 };      /* it stands beside each recipient in the frames between processes */
+
+/* An address, or a name that can be asked for: lower case, no final dot, A-labels. */
+static bool parse_host(struct slice host, struct arena *arena, const char **out, struct error *why)
+{
+    struct address ignored;
+    struct slice copy;
+
+    if (host.len > 1 && host.at[host.len - 1] == '.')
+        host.len--;
+    copy = arena_copy(arena, host);
+    for (size_t i = 0; i < copy.len; i++)
+        ((char *)copy.at)[i] = byte_lower(copy.at[i]);
+    *out = arena_string(arena, copy);
+    if (address_parse_ip(copy, &ignored) || dns_name_valid(*out))
+        return true;
+    return fail(why, E_USAGE, "route smtp: \"%.*s\" is no host name; write one with letters, digits and hyphens, an IDN "
+                "as its A-labels (xn--...)", SLICE_ARGS(host));
+}
 
 static bool parse_smtp(struct slice rest, struct arena *arena, struct route *out, struct error *why)
 {
@@ -17,10 +36,9 @@ static bool parse_smtp(struct slice rest, struct arena *arena, struct route *out
     if (option.len && !slice_equal_nocase(option, SLICE("implicit")))
         return fail(why, E_USAGE, "route smtp: \"%.*s\" is not known; only \"implicit\" may follow the host",
                     SLICE_ARGS(option));
-    if (host.len > 255)
-        return fail(why, E_USAGE, "route smtp: a host name has at most 255 bytes");
+    if (!parse_host(host, arena, &out->host, why))
+        return false;
     out->kind = ROUTE_SMTP;
-    out->host = arena_string(arena, host);
     out->implicit_tls = option.len > 0;
     return true;
 }

@@ -92,6 +92,9 @@ static bool connect_to(const struct session_settings *settings, const struct add
 
     if (!conn)
         return false;
+    s->tls_problem = (struct error){ 0 };       /* what was seen at another address says nothing of this one */
+    s->starttls_code = 0;
+    s->handshaken = false;
     snprintf(s->shown, sizeof s->shown, "%s[%s]:%u", s->host, address_ip_text(&addresses[*used], text),
              addresses[*used].port);
     note_address(s, &addresses[*used]);
@@ -223,13 +226,43 @@ static bool open_at_one(const struct session_settings *settings, const struct se
     return blame(why, "%s", s->shown);
 }
 
+/* What came of one address, with what was seen there. */
+struct failure {
+    struct error why;
+    char shown[400];
+    int starttls_code;
+    bool handshaken;
+    struct tls_facts seen;
+};
+
+/* The first failure tells most: what one that answered said, rather than that another did not. But one that is final
+ * must not hide one that is not (PD-30). */
+static void keep_failure(struct failure *told, const struct session *s, const struct error *why)
+{
+    if (told->why.code != E_NONE &&
+        !(decide_is_definitive(&s->held, told->why.code) && !decide_is_definitive(&s->held, why->code)))
+        return;
+    *told = (struct failure){ .why = *why, .starttls_code = s->starttls_code, .handshaken = s->handshaken,
+                              .seen = s->seen };
+    memcpy(told->shown, s->shown, sizeof told->shown);
+}
+
+static void tell_failure(const struct failure *told, struct session *s, struct error *why)
+{
+    *why = told->why;
+    s->starttls_code = told->starttls_code;
+    s->handshaken = told->handshaken;
+    s->seen = told->seen;
+    memcpy(s->shown, told->shown, sizeof s->shown);
+}
+
 /* RFC 5321 5.1: "the SMTP client MUST be able to try (and retry) each of the
  * relevant addresses in this list in order" (SMTP-125). */
 bool session_open(const struct session_settings *settings, const struct session_target *target, struct session *s,
                   struct error *why)
 {
     struct session_target rest = *target;
-    struct error first = { 0 };
+    struct failure told = { 0 };
 
     assert(!session_is_open(s));
     *s = (struct session){ .held = *target->decision };
@@ -242,14 +275,14 @@ bool session_open(const struct session_settings *settings, const struct session_
             return true;
         if (why->code == E_CANCELLED)
             return false;
-        if (first.code == E_NONE)
-            first = *why;
+        keep_failure(&told, s, why);
+        s->some_unasked |= used > 0;
         if (used == rest.address_count)
             break;
         rest.addresses += used + 1;
         rest.address_count -= used + 1;
     }
-    *why = first;       /* what one that answered said tells more than that another did not */
+    tell_failure(&told, s, why);
     return false;
 }
 

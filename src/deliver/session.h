@@ -33,6 +33,7 @@ struct session {
     char host[256];                     /* of the target */
     struct decision held;               /* the decision it was opened under */
     uint8_t address[16];                /* of the peer, IPv4 mapped; of the last that answered when it failed */
+    bool some_unasked;                  /* an address did not answer, or not in time: nothing was final there */
     int starttls_code;                  /* of the reply to STARTTLS, 0 when there was none */
     unsigned lacking;                   /* addresses that answered, and TLS was not to be had there */
     uint8_t lacking_at[16];             /* the last of them */

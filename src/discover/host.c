@@ -1,18 +1,16 @@
 #include "discover/host.h"
 
-/* RFC 8461 4.1, on the name that the DNS gave, whatever it is an alias of. */
-static void match_sts(const struct next_hop *hop, struct host_findings *f)
+enum sts_finding host_sts(const struct sts_view *sts, const char *host, const char **pattern)
 {
-    const struct sts_policy *policy = hop->sts ? hop->sts->policy : NULL;
+    const struct sts_policy *policy = sts ? sts->policy : NULL;
 
-    f->sts = STS_NONE;
+    *pattern = NULL;
     if (!policy || policy->mode == STS_MODE_NONE)
-        return;
-    f->pattern = sts_policy_match(policy, f->host);
+        return STS_NONE;
+    *pattern = sts_policy_match(policy, host);
     if (policy->mode == STS_MODE_ENFORCE)
-        f->sts = f->pattern ? STS_ENFORCE_MATCH : STS_ENFORCE_MISMATCH;
-    else
-        f->sts = f->pattern ? STS_TEST_MATCH : STS_TEST_MISMATCH;
+        return *pattern ? STS_ENFORCE_MATCH : STS_ENFORCE_MISMATCH;
+    return *pattern ? STS_TEST_MATCH : STS_TEST_MISMATCH;
 }
 
 static void name_the_names(const struct next_hop *hop, struct host_findings *f)
@@ -67,16 +65,15 @@ static void look_up(const struct host_discovery *d, const struct tls_rule *rule,
     name_the_names(hop, f);
 }
 
-static bool is_authentic(const struct host_discovery *d, const struct next_hop *hop, const struct host_findings *f)
+static void judge_name(const struct host_discovery *d, const struct next_hop *hop, struct host_findings *f)
 {
-    const struct name_source from = {
+    f->from = (struct name_source){
         .by_operator = hop->fixed,
         .mx = !hop->fixed && !hop->implicit,
         .mx_secure = hop->mx_secure,
         .addresses_secure = f->addresses.secure,
     };
-
-    return decide_authentic(d->decide, &from, f->sts);
+    f->authentic = decide_authentic(d->decide, &f->from, f->sts);
 }
 
 void host_discover(const struct host_discovery *d, const struct tls_rule *rule, const struct next_hop *hop,
@@ -92,13 +89,13 @@ void host_discover(const struct host_discovery *d, const struct tls_rule *rule, 
     if (address_parse_ip(slice_of(host), literal)) {
         literal->port = port;
         out->addresses = (struct host_addresses){ .at = literal, .count = 1 };
-        out->authentic = hop->fixed;
+        out->from.by_operator = out->authentic = hop->fixed;
         return;
     }
     out->is_name = true;
-    match_sts(hop, out);
+    out->sts = host_sts(hop->sts, host, &out->pattern);
     look_up(d, rule, hop, port, arena, out);
-    out->authentic = is_authentic(d, hop, out);
+    judge_name(d, hop, out);
 }
 
 struct decide_input host_decide_input(const struct host_findings *f, enum mail_need need, bool memory_holds)

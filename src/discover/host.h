@@ -35,7 +35,8 @@ struct host_findings {
     enum dane_finding dane;
     enum sts_finding sts;
     const char *pattern;            /* the mx line that covers the host; NULL: none */
-    bool authentic;                 /* the host's name is (N) */
+    struct name_source from;        /* who named the host, */
+    bool authentic;                 /* and whether that makes its name authentic (N) */
 };
 
 struct host_discovery {
@@ -47,6 +48,9 @@ struct host_discovery {
 /* Waits. Always fills `out`; memory from `arena`. The order is RFC 7672 2.2.2: addresses, then TLSA. */
 void host_discover(const struct host_discovery *d, const struct tls_rule *rule, const struct next_hop *hop,
                    const char *host, uint16_t port, struct arena *arena, struct host_findings *out);
+
+/* What a policy says of a host name (RFC 8461 4.1): on the name that the DNS gave, whatever it is an alias of. */
+enum sts_finding host_sts(const struct sts_view *sts, const char *host, const char **pattern);
 
 struct decide_input host_decide_input(const struct host_findings *f, enum mail_need need, bool memory_holds);
 

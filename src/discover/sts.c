@@ -20,6 +20,8 @@ enum {
     REFRESH_AGAIN_MS = 60 * 60 * 1000,
 };
 
+#define KEPT_AFTER_MS (2 * SECONDS(STS_MAX_AGE_MOST))       /* an expired policy stays in the house so long */
+
 /* What is remembered of one domain. Kept as it was encoded: small, and whoever
  * asks gets a copy of his own. */
 struct entry {
@@ -40,6 +42,7 @@ struct entry {
     time_ms back_off;               /* until then; wall clock */
     /* a look under way */
     struct fiber *looker;           /* NULL: none */
+    bool fetching;                  /* it has come to the fetch: house and DNS have answered */
     bool refresh;                   /* fetch whatever the TXT record says */
     struct gate looked;
     unsigned waiters;               /* fibers in sts_find: the entry stays while there are any */
@@ -194,8 +197,8 @@ static bool recall(struct entry *n)
         answer = e->house.recall(e->self, n->domain, &arena, &value);
     if (answer == STS_RECALL_FAILED)
         return false;
-    if (answer == STS_RECALLED && !n->recalled)
-        keep(n, value);
+    if (!n->recalled)
+        keep(n, answer == STS_RECALLED ? value : slice("", 0));
     n->recalled = true;
     return true;
 }
@@ -302,6 +305,18 @@ static void store(struct look *l, const struct sts_cached *c)
         e->house.remember(e->self, n->domain, c->refresh < c->expires ? c->refresh : c->expires, buf_slice(&encoded));
 }
 
+/* Expired for so long that no clock set wrong, here or when it was fetched, can be the reason. */
+static bool is_long_gone(const struct entry *n)
+{
+    auto_arena struct arena arena = { 0 };
+    struct sts_cached cached;
+    struct slice copy;
+
+    arena_init(&arena, LOOK_ARENA_MAX);
+    copy = arena_copy(&arena, slice(n->kept, n->kept_len));
+    return !sts_cached_decode(copy, &arena, &cached) || clock_wall() - cached.expires > KEPT_AFTER_MS;
+}
+
 static void drop(struct entry *n)
 {
     struct sts_engine *e = n->engine;
@@ -360,7 +375,7 @@ static void apply(struct look *l, const struct sts_effect *effect)
         l->cached.failed = wall;
         l->cached.refresh = wall + REFRESH_AGAIN_MS;
         store(l, &l->cached);
-    } else if (n->kept && !l->lives) {
+    } else if (n->kept && !l->lives && is_long_gone(n)) {
         drop(n);
     }
 }
@@ -391,8 +406,11 @@ static void look(struct look *l)
     l->lives = get_kept(n, &l->arena, &l->cached);
     look_at_record(l);
     back_off = strcmp(n->failed_id, l->record.id) == 0 ? n->back_off : 0;
-    if ((n->refresh && l->lives) || sts_must_fetch(l->txt, l->record.id, l->lives ? &l->cached : NULL, wall, back_off))
+    if ((n->refresh && l->lives) || sts_must_fetch(l->txt, l->record.id, l->lives ? &l->cached : NULL, wall, back_off)) {
+        n->fetching = true;
+        gate_open_all(&n->looked);      /* from now on patience counts */
         fetch(l);
+    }
     if (fiber_is_cancelled())
         return;
     effect = sts_effective(l->txt, l->fetch, l->lives ? &l->cached : NULL,
@@ -406,7 +424,7 @@ static void look(struct look *l)
     if (effect.report == E_NONE || l->problem.code != E_NONE)
         n->problem = l->problem;    /* else what the fetch said that is not repeated yet (MTASTS-026) */
     n->problem.code = effect.report;
-    n->check = next_check(l);
+    n->check = n->recalled ? next_check(l) : 0;    /* 0: somebody else has changed what is kept (sts_forget) */
 }
 
 static void run_look(void *arg)
@@ -417,6 +435,7 @@ static void run_look(void *arg)
 
     look(l);
     n->looker = NULL;
+    n->fetching = false;
     n->refresh = false;
     arena_done(&l->arena);
     free(l);
@@ -475,7 +494,7 @@ static void show(const struct entry *n, struct arena *arena, struct sts_view *ou
 void sts_find(struct sts_engine *e, const char *domain, bool anew, struct arena *arena, struct sts_view *out)
 {
     struct entry *n = get_entry(e, domain);
-    time_ms deadline = clock_now() + e->settings.patience;
+    time_ms deadline = TIME_NEVER;
     enum wake wake = FIBER_WOKEN;
 
     if (anew) {
@@ -485,12 +504,21 @@ void sts_find(struct sts_engine *e, const char *domain, bool anew, struct arena 
     if (clock_now() >= n->check)
         start_look(n);
     n->waiters++;
-    while (n->looker && wake == FIBER_WOKEN)
+    while (n->looker && wake == FIBER_WOKEN) {
+        if (n->fetching && deadline == TIME_NEVER)
+            deadline = clock_now() + e->settings.patience;
         wake = gate_wait(&n->looked, deadline);
+    }
     n->waiters--;
     show(n, arena, out);
-    if (wake == FIBER_TIMED_OUT && !out->policy)
+    if (wake == FIBER_TIMED_OUT && !out->policy) {
+        out->row = "ST-06";
         fail(&out->problem, E_STS_FETCH, "the policy of %s did not come in time", domain);
+    }
+    /* Nothing may be concluded from what was not heard to its end. */
+    if (wake == FIBER_CANCELLED || arena->failed)
+        out->defer = true;
+    out->unknown = !out->policy && out->problem.code != E_NONE;
 }
 
 void sts_refresh(struct sts_engine *e, const char *domain, struct slice kept)

@@ -124,8 +124,12 @@ static void not_after(time_ms *t, time_ms wall)
 /* A clock that was ahead and is right again must not make anything last for years. */
 static void stay_in_the_past(struct memory *m, time_ms wall)
 {
+    time_ms ahead = m->tls_last > wall ? m->tls_last - wall : 0;
     time_ms *const times[] = { &m->first, &m->last, &m->tls_first, &m->tls_last, &m->verdict_last, &m->sts_last, &m->alarm };
 
+    /* A habit stays as long as it was. */
+    m->tls_first -= ahead < m->tls_first ? ahead : m->tls_first;
+    m->first -= ahead < m->first ? ahead : m->first;
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         not_after(times[i], wall);
     for (size_t i = 0; i < MEMORY_KEYS_MAX; i++)

@@ -47,6 +47,8 @@ static void build_pins(struct building *b, cfg_t *sts)
         if (!domain_is_valid(slice_of(pins[i].domain), true))
             config_section_problem(section, "pin \"%s\": write a domain, example.org", pins[i].domain);
     }
+    if (count > 0 && !cfg_getbool(sts, "enabled"))
+        config_section_problem(sts, "pins have no effect with enabled = false");
     b->config->sts.pins = pins;
     b->config->sts.pin_count = count;
 }

@@ -60,10 +60,11 @@ static void build_tls(struct building *b, cfg_t *tls, struct tls_rule *rule)
 }
 
 /* A rule that can never hold, or that does nothing, is a mistake. */
-static void check_rule(cfg_t *section, const struct routing_rule *rule)
+static void check_rule(struct building *b, cfg_t *section, const struct routing_rule *rule)
 {
     const struct tls_rule *tls = &rule->tls;
     bool listed = tls->name_count > 0 || tls->fingerprint_count > 0;
+    struct address literal;
 
     if (tls->level == TLS_LEVEL_VERIFY && !listed && rule->route.kind != ROUTE_SMTP)
         config_section_problem(section, "tls level = verify needs names = { ... }, fingerprints = { ... } or a host that you "
@@ -72,6 +73,13 @@ static void check_rule(cfg_t *section, const struct routing_rule *rule)
         config_section_problem(section, "names and fingerprints are looked at by tls level = verify only");
     if (tls->level == TLS_LEVEL_DANE_ONLY && tls->no_dane)
         config_section_problem(section, "tls level = dane-only and dane = false: nothing could ever be delivered");
+    if (tls->level == TLS_LEVEL_DANE_ONLY && !cfg_getbool(cfg_getsec(b->cfg, "dns"), "validate"))
+        config_section_problem(section, "tls level = dane-only needs dns { validate = true }: nothing could ever be delivered");
+    if (tls->level == TLS_LEVEL_DANE_ONLY && rule->route.kind == ROUTE_SMTP &&
+        address_parse_ip(slice_of(rule->route.host), &literal))
+        config_section_problem(section, "tls level = dane-only needs a host name in the route: an address has no TLSA records");
+    if (tls->level == TLS_LEVEL_OFF && rule->route.kind == ROUTE_SMTP && rule->route.implicit_tls)
+        config_section_problem(section, "a route with implicit TLS contradicts tls level = off");
     if (tls->allow_cleartext_override && tls->level != TLS_LEVEL_OFF)
         config_section_problem(section, "allow-cleartext-override is for tls level = off only");
 }
@@ -132,7 +140,7 @@ static void build_rule(struct building *b, cfg_t *section, bool ours)
     if (route && !route_parse(slice_of(route), &b->config->arena, &rule->route, &why))
         config_section_problem(section, "%s", why.text);
     build_tls(b, cfg_getsec(section, "tls"), &rule->tls);
-    check_rule(section, rule);
+    check_rule(b, section, rule);
     add_rule(b, section, rule->name, rule);
     build_exceptions(b, section, rule);
 }

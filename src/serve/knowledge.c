@@ -304,8 +304,8 @@ static void refresh(void *arg)
 static void tell_verdict(struct knowledge *k, const struct selftest *test)
 {
     bool good = test->verdict == SELFTEST_GOOD;
-    char text[400], key[32], date[CLOCK_TEXT_MAX];
-    struct note note = { .kind = NOTE_HEALTH, .key = key, .due = TIME_NEVER, .value = slice_of(text) };
+    char text[400] = "", key[32], date[CLOCK_TEXT_MAX];
+    struct note note = { .kind = NOTE_HEALTH, .key = key, .due = TIME_NEVER };
 
     if (!good)
         log_say(test->verdict == SELFTEST_OFF ? LOG_LEVEL_WARNING : LOG_LEVEL_ERROR, "dns.selftest", NULL, "%s: %s",

@@ -525,3 +525,13 @@ TEST(modes_and_breaks_have_names)
     CHECK_TEXT(memory_break_text(0), "");
     CHECK_TEXT(memory_break_text(BREAK_TLS | BREAK_KEY), memory_break_text(BREAK_TLS));
 }
+
+TEST(a_clock_that_goes_back_makes_no_habit_shorter)
+{
+    const struct memory_settings *s = &memory_default_settings;
+    struct memory m = habit(s);
+    struct memory_sight sight = good(day_one + DAYS(5));
+
+    CHECK(memory_see(&m, s, &sight) == 0);
+    CHECK(memory_has_habit(&m, s, day_one + DAYS(5)));
+}

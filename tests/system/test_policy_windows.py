@@ -1,4 +1,4 @@
-"""What a review of the policy found; each test says what docs/policy.md promises."""
+"""Moments in which a policy could be missed: slow answers, kept sessions, destinations at rest, addresses that are down."""
 
 import os
 import time
@@ -78,26 +78,6 @@ def test_requiretls_waits_while_the_record_cannot_be_looked_up(gate, dns):
     gate.start()
     hand_in(gate, f"required@{DOMAIN}", letter("required"), " REQUIRETLS")
     assert first_fate(gate, f"required@{DOMAIN}")["event"] == "delivery.deferred"
-
-
-def test_a_clear_session_carries_nothing_once_a_policy_is_known(gate, dns, web, sink):
-    """PD-33, RFC 8461 5: the policy came while the session in clear was kept."""
-    sink.starttls = "absent"
-    web.status = 503
-    gate.delivery["idle-connection"] = 20
-    dns.fault(f"_mta-sts.{DOMAIN}", SILENCE)
-    gate.sts["patience"] = 1
-    gate.dns["timeout"] = 4
-    web.status = 200
-    gate.start()
-    hand_in(gate, f"first@{DOMAIN}", letter("first"))
-    assert first_fate(gate, f"first@{DOMAIN}")["event"] == "delivery.sent"
-    dns.heal(f"_mta-sts.{DOMAIN}")
-    # once the policy is fetched in the background (the look under way, or a pin of the operator's)
-    eventually(lambda: gate.events("sts.policy") or time.sleep(0.2), 15, lambda: f"policy fetched {gate.text()[-2000:]}")
-    hand_in(gate, f"second@{DOMAIN}", letter("second"))
-    fate = first_fate(gate, f"second@{DOMAIN}")
-    assert fate["event"] == "delivery.deferred", (fate, [s.verbs for s in sink.sessions])
 
 
 def test_strict_mail_does_not_take_a_lax_ones_clear_session_while_the_policy_is_unknown(gate, dns, sink):
@@ -197,7 +177,7 @@ def test_requiretls_waits_while_another_address_of_the_host_says_421(gate, dns, 
 
 # --- more on kept sessions --------------------------------------------------------------
 
-def test_a_pinned_or_fetched_policy_that_comes_with_defaults(gate, dns, web, sink, authority):
+def test_a_clear_session_carries_nothing_once_a_policy_is_known(gate, dns, web, sink, authority):
     """As above with the policy host merely slow (12 s), and every setting as it is by default."""
     import http.server
     sink.starttls = "absent"
@@ -215,4 +195,66 @@ def test_a_pinned_or_fetched_policy_that_comes_with_defaults(gate, dns, web, sin
     eventually(lambda: gate.events("sts.policy"), 20, "policy fetched")
     hand_in(gate, f"second@{DOMAIN}", letter("second"))
     fate = first_fate(gate, f"second@{DOMAIN}")
+    assert fate["event"] == "delivery.deferred", fate
+
+
+# --- routes, rests, clocks ---------------------------------------------------------------
+
+def test_a_final_dot_in_a_route_does_not_switch_mta_sts_off(gate, dns, sink, web, authority):
+    """The same host with and without its final dot is under the same policy."""
+    relay = "relay.example.com"
+    host = PolicyHost(authority.issue(f"mta-sts.{relay}"))
+    dns.set(relay, "A", sink.address)
+    dns.set(f"_mta-sts.{relay}", "TXT", '"v=STSv1; id=one"')
+    dns.set(f"mta-sts.{relay}", "A", host.address)
+    host.body = policy(relay)
+    gate.sts["port"] = host.port
+    sink.starttls = "absent"
+    gate.destinations["plain.example"] = {"route": f"smtp {relay}:{sink.port}"}
+    gate.destinations["dotted.example"] = {"route": f"smtp {relay}.:{sink.port}"}
+    gate.start()
+    for name in ("plain", "dotted"):
+        hand_in(gate, f"x@{name}.example", letter(name))
+    fates = {name: first_fate(gate, f"x@{name}.example").get("code") for name in ("plain", "dotted")}
+    host.close()
+    assert fates == {"plain": "E_STARTTLS_NOT_OFFERED", "dotted": "E_STARTTLS_NOT_OFFERED"}, (fates, gate.events("delivery.attempt"))
+
+
+def test_mail_is_tried_once_more_before_it_is_given_up_though_its_destination_rests(gate, sink):
+    """PD-31, MTASTS-066"""
+    sink.starttls = "absent"
+    gate.retry = {"first": 4, "most": 4, "give-up": 7, "give-up-bounce": 7, "delay-notice": 0}
+    gate.start()
+    hand_in(gate, f"late@{DOMAIN}", letter("late"))
+    first_fate(gate, f"late@{DOMAIN}")
+    time.sleep(5.5)
+    sink.starttls = "offered"
+    fate = eventually(lambda: gate.events("delivery.sent") + gate.events("delivery.failed"), 20, "the end")[0]
+    assert fate["event"] == "delivery.sent", fate
+
+
+def test_strict_mail_does_not_take_a_lax_ones_session_with_a_false_certificate_while_the_policy_is_unknown(
+        gate, dns, sink, authority):
+    gate.sts["lookup-failure"] = "defer"
+    gate.delivery["idle-connection"] = 20
+    dns.fault(f"_mta-sts.{DOMAIN}", "SERVFAIL")
+    sink.certificate = authority.issue("evil.example.com", self_signed=True)
+    gate.start()
+    hand_in(gate, f"optional@{DOMAIN}", b"TLS-Required: No\r\n" + letter("lax"))
+    assert first_fate(gate, f"optional@{DOMAIN}")["event"] == "delivery.sent"
+    hand_in(gate, f"strict@{DOMAIN}", letter("strict"))
+    assert first_fate(gate, f"strict@{DOMAIN}")["event"] == "delivery.deferred"
+
+
+def test_requiretls_waits_on_what_was_learned_a_moment_ago(gate, dns, web, sink):
+    """A later REQUIRETLS message, the policy unknown to the kept session but known now: the session has all that is needed
+    but the name; asked anew it goes."""
+    sink.extensions.append("REQUIRETLS")
+    web.status = 503
+    gate.delivery["idle-connection"] = 20
+    gate.start()
+    hand_in(gate, f"first@{DOMAIN}", letter("first"))
+    first_fate(gate, f"first@{DOMAIN}")
+    hand_in(gate, f"required@{DOMAIN}", letter("required"), " REQUIRETLS")
+    fate = first_fate(gate, f"required@{DOMAIN}")
     assert fate["event"] == "delivery.deferred", fate
