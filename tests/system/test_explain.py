@@ -106,7 +106,7 @@ def test_a_message_that_waits_is_explained_by_its_id(gate):
     assert said["messages"][0]["recipient"] == "someone@dane-no-starttls.lab.example"
     assert "STARTTLS is not offered" in said["messages"][0]["why"] and said["messages"][0]["attempts"] == 1
     assert "STARTTLS is not offered" in explain(gate, entry["id"])
-    explain(gate, "0000000000000", code=1)
+    explain(gate, "06aj000000000", code=1)
 
 
 def test_a_rule_is_tried_on_what_was_delivered(gate):
