@@ -42,7 +42,7 @@ struct entry {
     time_ms back_off;               /* until then; wall clock */
     /* a look under way */
     struct fiber *looker;           /* NULL: none */
-    bool fetching;                  /* it has come to the fetch: house and DNS have answered */
+    time_ms fetching;               /* when it came to the fetch (clock_now): house and DNS have answered; 0: not yet */
     bool refresh;                   /* fetch whatever the TXT record says */
     struct gate looked;
     unsigned waiters;               /* fibers in sts_find: the entry stays while there are any */
@@ -305,18 +305,6 @@ static void store(struct look *l, const struct sts_cached *c)
         e->house.remember(e->self, n->domain, c->refresh < c->expires ? c->refresh : c->expires, buf_slice(&encoded));
 }
 
-/* Expired for so long that no clock set wrong, here or when it was fetched, can be the reason. */
-static bool is_long_gone(const struct entry *n)
-{
-    auto_arena struct arena arena = { 0 };
-    struct sts_cached cached;
-    struct slice copy;
-
-    arena_init(&arena, LOOK_ARENA_MAX);
-    copy = arena_copy(&arena, slice(n->kept, n->kept_len));
-    return !sts_cached_decode(copy, &arena, &cached) || clock_wall() - cached.expires > KEPT_AFTER_MS;
-}
-
 static void drop(struct entry *n)
 {
     struct sts_engine *e = n->engine;
@@ -324,6 +312,23 @@ static void drop(struct entry *n)
     keep(n, slice("", 0));
     if (e->house.remember)
         e->house.remember(e->self, n->domain, TIME_NEVER, slice("", 0));
+}
+
+/* An expired policy goes only when no clock set wrong, here or when it was fetched, can be the reason. Until then it
+ * stays where it is, and is not due. */
+static void put_aside(struct entry *n)
+{
+    auto_arena struct arena arena = { 0 };
+    struct sts_engine *e = n->engine;
+    struct sts_cached cached;
+    struct slice copy;
+
+    arena_init(&arena, LOOK_ARENA_MAX);
+    copy = arena_copy(&arena, slice(n->kept, n->kept_len));
+    if (!sts_cached_decode(copy, &arena, &cached) || clock_wall() - cached.expires > KEPT_AFTER_MS)
+        drop(n);
+    else if (n->refresh && e->house.remember)
+        e->house.remember(e->self, n->domain, cached.expires + KEPT_AFTER_MS, slice(n->kept, n->kept_len));
 }
 
 static void log_policy(const struct look *l, const struct sts_cached *c)
@@ -375,8 +380,8 @@ static void apply(struct look *l, const struct sts_effect *effect)
         l->cached.failed = wall;
         l->cached.refresh = wall + REFRESH_AGAIN_MS;
         store(l, &l->cached);
-    } else if (n->kept && !l->lives && is_long_gone(n)) {
-        drop(n);
+    } else if (n->kept && !l->lives) {
+        put_aside(n);
     }
 }
 
@@ -407,7 +412,7 @@ static void look(struct look *l)
     look_at_record(l);
     back_off = strcmp(n->failed_id, l->record.id) == 0 ? n->back_off : 0;
     if ((n->refresh && l->lives) || sts_must_fetch(l->txt, l->record.id, l->lives ? &l->cached : NULL, wall, back_off)) {
-        n->fetching = true;
+        n->fetching = clock_now();
         gate_open_all(&n->looked);      /* from now on patience counts */
         fetch(l);
     }
@@ -435,7 +440,7 @@ static void run_look(void *arg)
 
     look(l);
     n->looker = NULL;
-    n->fetching = false;
+    n->fetching = 0;
     n->refresh = false;
     arena_done(&l->arena);
     free(l);
@@ -505,8 +510,8 @@ void sts_find(struct sts_engine *e, const char *domain, bool anew, struct arena 
         start_look(n);
     n->waiters++;
     while (n->looker && wake == FIBER_WOKEN) {
-        if (n->fetching && deadline == TIME_NEVER)
-            deadline = clock_now() + e->settings.patience;
+        if (n->fetching)
+            deadline = n->fetching + e->settings.patience;
         wake = gate_wait(&n->looked, deadline);
     }
     n->waiters--;

@@ -36,7 +36,7 @@ struct sts_settings {
     struct resolver *resolver;
     struct https *https;
     uint16_t port;                  /* of the policy host: 443 */
-    time_ms patience;               /* how long a delivery waits for a fetch: 10 s. Not for house and DNS */
+    time_ms patience;               /* how long a fetch may keep deliveries waiting: 10 s. Not for house and DNS */
     time_ms fetch_time;             /* of one fetch in all: 60 s */
     bool defer_on_error;            /* MTASTS-011: no kept policy, and the TXT lookup fails */
     bool (*address_allowed)(const struct address *a);   /* MTASTS-031: NULL: all are */
@@ -62,7 +62,8 @@ struct sts_view {
     struct error problem;               /* of lookup or fetch; its code is what TLS-RPT reports; E_NONE */
 };
 
-/* Waits for the house and the DNS, which have limits of their own, and at most `patience` for a fetch. Memory from `arena`. `anew`: look at the TXT record now, whatever is
+/* Waits for the house and the DNS, which have limits of their own, and at most `patience` for a fetch. Memory from
+ * `arena`. `anew`: look at the TXT record now, whatever is
  * remembered, and fetch though an earlier fetch failed a moment ago (MTASTS-066). */
 void sts_find(struct sts_engine *e, const char *domain, bool anew, struct arena *arena, struct sts_view *out);
 

@@ -14,7 +14,7 @@ enum {
     REFRESH_MS = 60 * 1000,         /* the store is asked so often for policies that are due */
     REFRESHES_MOST = 16,            /* under way at once */
     SELFTEST_MS = 60 * 60 * 1000,
-    TOGETHER = 16,
+    TOGETHER = 256,                 /* fetches at once: hosts that stall must not keep others waiting */
 };
 
 struct held {
@@ -383,19 +383,25 @@ void knowledge_start(struct knowledge *k)
         k->tester = fiber_start("dns-selftest", run_selftest, k);
 }
 
+void knowledge_retire(struct knowledge *k)
+{
+    if (k->refresher)
+        fiber_cancel(k->refresher);
+    if (k->tester)
+        fiber_cancel(k->tester);
+}
+
 void knowledge_stop(struct knowledge *k)
 {
     if (k->stopped)
         return;
     k->stopped = true;
+    knowledge_retire(k);
+    scribe_flush(k->scribe);
     for (size_t i = 0; i < MEMORY_BUCKETS; i++)
         for (struct held *h = k->buckets[i]; h; h = h->next)
             if (h->dirty)
                 write_memory(k, h);
-    if (k->refresher)
-        fiber_cancel(k->refresher);
-    if (k->tester)
-        fiber_cancel(k->tester);
     if (k->sts)
         sts_engine_stop(k->sts);
 }

@@ -13,6 +13,8 @@ struct knowledge *knowledge_new(const struct config *c, struct resolver *r, unsi
 void knowledge_free(struct knowledge *k);       /* nothing may be under way; NULL is fine */
 
 void knowledge_start(struct knowledge *k);      /* self-test and refreshes; the loop runs */
+void knowledge_retire(struct knowledge *k);     /* a successor tests and refreshes; deliveries go on */
+/* Whatever is under way is cancelled, and what was not written yet goes to the store. */
 void knowledge_stop(struct knowledge *k);
 bool knowledge_is_busy(const struct knowledge *k);
 

@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-enum { READ_PATIENCE_MS = 60000, DRAIN_GRACE_MS = 15000, BUCKETS = 1024 };
+enum { READ_PATIENCE_MS = 60000, DRAIN_GRACE_MS = 15000, LAST_WORDS_MS = 2000, BUCKETS = 1024 };
 
 /* A delivery, as this process keeps it from lease to settled. */
 struct job {
@@ -85,10 +85,18 @@ static struct job *find_job(struct outbound *o, uint64_t lease)
     return lease ? j : NULL;
 }
 
+/* What was learned goes to the store before this process does. */
+static void last_words(struct outbound *o)
+{
+    knowledge_stop(o->knowledge);
+    if (o->store)
+        channel_drain(o->store, clock_now() + LAST_WORDS_MS);
+}
+
 static void finish_if_drained(struct outbound *o)
 {
     if (o->draining && deliverer_busy(o->deliverer) == 0 && !o->jobs) {
-        knowledge_stop(o->knowledge);
+        last_words(o);
         if (!knowledge_is_busy(o->knowledge))
             worker_finish();
     }
@@ -370,6 +378,7 @@ static void drain_over(void *owner)
 
     log_say(LOG_LEVEL_WARNING, "drain.over", NULL, "%u deliveries did not end in time and will be tried again",
             deliverer_busy(o->deliverer));
+    last_words(o);
     _exit(WORKER_DONE);
 }
 
@@ -387,6 +396,7 @@ static void drain(void *self, bool hurry)
     if (o->store)
         channel_send(o->store, FRAME_NO_MORE, slice("", 0));
     deliverer_drain(o->deliverer);
+    knowledge_retire(o->knowledge);
     finish_if_drained(o);
 }
 

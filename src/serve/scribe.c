@@ -28,6 +28,7 @@ struct question {
 };
 
 struct count {
+    uint32_t day;
     struct slice key;
     uint64_t count;
     struct count *next;
@@ -37,6 +38,8 @@ struct scribe {
     void (*changed)(void *self, uint8_t kind, const char *key);
     void *self;
     struct channel *store;
+    uint64_t links;                 /* stores there have been: a new one may have the old one's address */
+    uint64_t changes;               /* notes that others have changed */
     uint64_t last_ticket;
     struct question *questions;
     struct buf pending;             /* notes as blocks, while there is no store */
@@ -102,22 +105,22 @@ static void ask(struct scribe *n, struct question *q, enum frame_type type, stru
 {
     time_ms deadline = clock_now() + PATIENCE_MS;
     enum wake wake = FIBER_WOKEN;
-    const struct channel *asked = NULL;
+    uint64_t asked = 0;
 
     q->asker = fiber_current();
     q->next = n->questions;
     n->questions = q;
     while (!q->done && wake == FIBER_WOKEN) {
-        if (n->store && n->store != asked) {
+        if (n->store && asked != n->links) {
             channel_send(n->store, (uint8_t)type, frame);
-            asked = n->store;
+            asked = n->links;
         }
         wake = fiber_wait(deadline);
     }
     forget_question(n, q);
 }
 
-int scribe_recall(struct scribe *n, uint8_t kind, const char *key, struct arena *arena, struct slice *value)
+static int recall_once(struct scribe *n, uint8_t kind, const char *key, struct arena *arena, struct slice *value)
 {
     struct question q = { .ticket = ++n->last_ticket, .arena = arena, .answer = RECALL_UNKNOWN };
     const struct frame_recall recall = { q.ticket, kind, key };
@@ -131,6 +134,22 @@ int scribe_recall(struct scribe *n, uint8_t kind, const char *key, struct arena 
     if (q.answer == RECALL_FOUND)
         *value = q.value;
     return q.answer;
+}
+
+/* Behind an answer may stand, in the same read, that somebody has changed what it says: then it is asked for again. */
+int scribe_recall(struct scribe *n, uint8_t kind, const char *key, struct arena *arena, struct slice *value)
+{
+    enum { TRIES = 3 };
+    int answer = RECALL_UNKNOWN;
+
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t changes = n->changes;
+
+        answer = recall_once(n, kind, key, arena, value);
+        if (answer == RECALL_UNKNOWN || changes == n->changes)
+            break;
+    }
+    return answer;
 }
 
 size_t scribe_due(struct scribe *n, uint8_t kind, struct arena *arena, struct note out[FRAME_NOTES_MOST])
@@ -209,6 +228,7 @@ static bool take_changed(struct scribe *n, struct slice body)
     arena_init(&arena, 4096);
     if (!frame_get_note_key(body, &arena, &f))
         return false;
+    n->changes++;
     n->changed(n->self, f.kind, f.key);
     return true;
 }
@@ -263,7 +283,9 @@ void scribe_link(struct scribe *n, struct channel *store)
     n->store = store;
     if (!store)
         return;
+    n->links++;
     send_pending(n);
+    send_counts(n);
     for (struct question *q = n->questions; q; q = q->next)
         if (!q->done) {
             q->count = 0;
@@ -290,7 +312,7 @@ static void send_counts(void *owner)
     timer_stop(n->gather);
     for (size_t i = 0; i < TALLY_BUCKETS; i++)
         for (const struct count *c = n->buckets[i]; c; c = c->next)
-            tallies[f.count++] = (struct tally){ (uint32_t)(clock_wall() / MS_PER_DAY), c->key, c->count };
+            tallies[f.count++] = (struct tally){ c->day, c->key, c->count };
     if (n->store && f.count > 0) {
         buf_init(&frame, CHANNEL_FRAME_MAX);
         frame_put_tallies(&frame, &f);
@@ -309,11 +331,17 @@ static struct count **bucket_of(struct scribe *n, struct slice key)
     return &n->buckets[hash % TALLY_BUCKETS];
 }
 
+void scribe_flush(struct scribe *n)
+{
+    send_counts(n);
+}
+
 void scribe_count(struct scribe *n, struct slice key, uint64_t count)
 {
+    uint32_t day = (uint32_t)(clock_wall() / MS_PER_DAY);
     struct count **bucket = bucket_of(n, key), *c = *bucket;
 
-    while (c && !slice_equal(c->key, key))
+    while (c && !(c->day == day && slice_equal(c->key, key)))
         c = c->next;
     if (c) {
         c->count += count;
@@ -324,7 +352,7 @@ void scribe_count(struct scribe *n, struct slice key, uint64_t count)
     c = arena_take(&n->keys, sizeof *c);
     if (!c || key.len > TALLY_KEY_MAX)
         return;
-    *c = (struct count){ arena_copy(&n->keys, key), count, *bucket };
+    *c = (struct count){ day, arena_copy(&n->keys, key), count, *bucket };
     *bucket = c;
     if (n->counted++ == 0)
         timer_set(n->gather, loop_now() + GATHER_MS);

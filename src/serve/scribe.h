@@ -28,6 +28,8 @@ size_t scribe_due(struct scribe *n, uint8_t kind, struct arena *arena, struct no
 
 void scribe_keep(struct scribe *n, const struct note *note);        /* an empty value removes it */
 
+void scribe_flush(struct scribe *n);            /* what was counted goes now, if there is a store */
+
 /* Count one more day's happening. What cannot be held while there is no store is dropped. */
 void scribe_count(struct scribe *n, struct slice key, uint64_t count);
 

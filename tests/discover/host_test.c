@@ -14,6 +14,12 @@ static struct {
     struct host_findings found;
 } try;
 
+static void begin(void)
+{
+    arena_done(&try.arena);
+    memset(&try, 0, sizeof try);
+}
+
 static void run(void *arg)
 {
     static const struct dane_settings dane;
@@ -56,7 +62,7 @@ static enum sts_finding sts_of(enum sts_mode mode, const char *host)
 {
     struct sts_view view = { .policy = policy(mode) };
 
-    memset(&try, 0, sizeof try);
+    begin();
     try.hop = (struct next_hop){ .domain = "example.net", .canonical = "example.net", .sts = &view };
     try.host = host;
     discover();
@@ -65,7 +71,7 @@ static enum sts_finding sts_of(enum sts_mode mode, const char *host)
 
 TEST(an_address_has_no_policy_and_no_name)
 {
-    memset(&try, 0, sizeof try);
+    begin();
     try.hop = (struct next_hop){ .domain = "192.0.2.7", .canonical = "192.0.2.7" };
     try.host = "192.0.2.7";
     discover();
@@ -81,7 +87,7 @@ TEST(a_host_whose_address_cannot_be_looked_up_may_have_tlsa_records)
 {
     struct decide_input in;
 
-    memset(&try, 0, sizeof try);
+    begin();
     try.hop = (struct next_hop){ .domain = "example.net", .canonical = "example.net", .mx_secure = true };
     try.host = "mx.example.net";
     discover();
