@@ -11,7 +11,8 @@ enum {
     MEMORIES_MAX = 2048,            /* held here; others are recalled again */
     WRITE_MS = 5 * 60 * 1000,       /* a memory that only counts on is written so often */
     NOTE_ARENA_MAX = FRAME_NOTES_MOST * (NOTE_VALUE_MAX + 1024),
-    REFRESH_MS = 60 * 1000,         /* the store is asked so often for policies that are due */
+    REFRESH_MS = 60 * 1000,         /* the store is asked so often for policies that are due, */
+    MORE_MS = 5 * 1000,             /* and while there are more than it gives out at once */
     REFRESHES_MOST = 16,            /* under way at once */
     SELFTEST_MS = 60 * 60 * 1000,
     TOGETHER = 256,                 /* fetches at once: hosts that stall must not keep others waiting */
@@ -270,7 +271,7 @@ static void forget_memory(struct knowledge *k, const struct note *due)
     scribe_keep(k->scribe, &nothing);
 }
 
-static void each_due(struct knowledge *k, enum note_kind kind, void (*see_to)(struct knowledge *k, const struct note *due))
+static bool each_due(struct knowledge *k, enum note_kind kind, void (*see_to)(struct knowledge *k, const struct note *due))
 {
     auto_arena struct arena arena = { 0 };
     auto_free struct note *due = memory_array(FRAME_NOTES_MOST, sizeof *due);
@@ -280,6 +281,7 @@ static void each_due(struct knowledge *k, enum note_kind kind, void (*see_to)(st
     count = scribe_due(k->scribe, (uint8_t)kind, &arena, due);
     for (size_t i = 0; i < count && !fiber_is_cancelled(); i++)
         see_to(k, &due[i]);
+    return count == FRAME_NOTES_MOST;
 }
 
 /* What is due is asked for each minute; what is not done by then comes up again. */
@@ -289,11 +291,11 @@ static void refresh(void *arg)
     time_ms next = clock_now() + SECONDS(10);
 
     while (fiber_sleep_until(next) != FIBER_CANCELLED) {
-        if (k->sts)
-            each_due(k, NOTE_STS, refresh_policy);
+        bool more = k->sts && each_due(k, NOTE_STS, refresh_policy);
+
         if (k->config->memory.mode != MEMORY_OFF)
-            each_due(k, NOTE_MEMORY, forget_memory);
-        next = clock_now() + REFRESH_MS;
+            more |= each_due(k, NOTE_MEMORY, forget_memory);
+        next = clock_now() + (more ? MORE_MS : REFRESH_MS);
     }
     k->refresher = NULL;
     told_if_idle(k);

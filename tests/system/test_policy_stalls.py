@@ -1,11 +1,16 @@
 """What must not stand still because somebody else does."""
 
 import socket
+import sqlite3
+import struct
+import time
 
 import pytest
 
+from harness.lab import Lab
 from harness.mail import letter
 from harness.policyhost import PolicyHost, policy
+from harness.postern import Postern
 from harness.processes import eventually
 from harness.sink import Sink
 
@@ -65,3 +70,28 @@ def test_policy_hosts_that_stall_do_not_take_the_turn_of_the_others(postern, dns
                                 and e["event"] in ("delivery.sent", "delivery.deferred")], 20)[0]
     assert event["event"] == "delivery.deferred", event
     assert web.requests
+
+
+def kept(fetched, refresh, max_age):
+    """What policy/mta_sts.h keeps of a policy: id, times, text."""
+    text = policy("*.lab.example", max_age=max_age).encode()
+    return (bytes([1]) + struct.pack(">I", 3) + b"old" + struct.pack(">QQQ", fetched, refresh, 0) +
+            struct.pack(">I", len(text)) + text)
+
+
+def test_expired_policies_do_not_stand_in_the_way_of_those_that_are_due(shared_place, our_certificate, authority):
+    """MTASTS-081: the store gives out fifty at a time, those that are due for longest first."""
+    now, day = int(time.time() * 1000), 86400 * 1000
+    rows = [(f"gone{n}.lab.example", now - 9 * day, kept(now - 10 * day + n, now - 9 * day, 86400)) for n in range(60)]
+    rows.append(("sts-enforce.lab.example", now - 1000, kept(now - day, now - 1000, 7 * 86400)))
+    with Lab(shared_place / "lab") as lab:
+        gate = Postern(shared_place / "gate", None, our_certificate, trusts=authority.file).live_in(lab)
+        gate.outbound = 1
+        gate.start()
+        gate.stop()
+        with sqlite3.connect(gate.data / "queue.db") as database:
+            database.executemany("INSERT INTO note(kind, key, due, value) VALUES(1, ?, ?, ?)", rows)
+        database.close()
+        gate.start()
+        eventually(lambda: gate.events("sts.policy", domain="sts-enforce.lab.example"), 100, "it is refreshed")
+        gate.stop()
