@@ -121,6 +121,13 @@ static void not_after(time_ms *t, time_ms wall)
         *t = wall;
 }
 
+/* 0 stands for never, and stays that. */
+static void earlier(time_ms *t, time_ms by)
+{
+    if (*t > 0)
+        *t = *t > by ? *t - by : 1;
+}
+
 /* A clock that was ahead and is right again must not make anything last for years. */
 static void stay_in_the_past(struct memory *m, time_ms wall)
 {
@@ -128,8 +135,8 @@ static void stay_in_the_past(struct memory *m, time_ms wall)
     time_ms *const times[] = { &m->first, &m->last, &m->tls_first, &m->tls_last, &m->verdict_last, &m->sts_last, &m->alarm };
 
     /* A habit stays as long as it was. */
-    m->tls_first -= ahead < m->tls_first ? ahead : m->tls_first;
-    m->first -= ahead < m->first ? ahead : m->first;
+    earlier(&m->tls_first, ahead);
+    earlier(&m->first, ahead);
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         not_after(times[i], wall);
     for (size_t i = 0; i < MEMORY_KEYS_MAX; i++)
