@@ -30,6 +30,15 @@ bool slice_equal_nocase(struct slice a, struct slice b)
     return true;
 }
 
+uint64_t slice_hash(struct slice s)
+{
+    uint64_t hash = 0xcbf29ce484222325u;
+
+    for (size_t i = 0; i < s.len; i++)
+        hash = (hash ^ (unsigned char)s.at[i]) * 0x100000001b3u;
+    return hash;
+}
+
 bool slice_starts(struct slice s, struct slice prefix)
 {
     return slice_equal(slice_first(s, prefix.len), prefix);

@@ -42,6 +42,7 @@ static inline bool slice_empty(struct slice s)
 
 bool slice_equal(struct slice a, struct slice b);
 bool slice_equal_nocase(struct slice a, struct slice b);    /* ASCII letters only */
+uint64_t slice_hash(struct slice s);        /* FNV-1a, for tables of our own; whoever wants to can make collisions */
 bool slice_starts(struct slice s, struct slice prefix);
 bool slice_starts_nocase(struct slice s, struct slice prefix);
 bool slice_ends_nocase(struct slice s, struct slice suffix);

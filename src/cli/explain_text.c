@@ -1,5 +1,6 @@
 /* `postern explain`, for people; see cli/explain.h. */
 #include "cli/explain.h"
+#include "cli/style.h"
 
 #include "base/escape.h"
 
@@ -8,26 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *bold = "", *dim = "", *plain = "";
-
-static void choose_style(void)
-{
-    const char *term = getenv("TERM");
-
-    if (!isatty(STDOUT_FILENO) || (getenv("NO_COLOR") && getenv("NO_COLOR")[0]) || !term || strcmp(term, "dumb") == 0)
-        return;
-    bold = "\033[1m";
-    dim = "\033[2m";
-    plain = "\033[0m";
-}
-
 /* A row: what it is about in a column of its own, empty when it goes on from the row above. */
 static void row(const char *about, const char *format, ...) printf_like(2, 3);
 static void row(const char *about, const char *format, ...)
 {
     va_list args;
 
-    printf("  %s%-12s%s", dim, about, plain);
+    printf("  %s%-12s%s", style.dim, about, style.plain);
     va_start(args, format);
     vprintf(format, args);
     va_end(args);
@@ -36,25 +24,16 @@ static void row(const char *about, const char *format, ...)
 
 static void heading(const char *text)
 {
-    printf("\n%s%s%s\n", bold, text, plain);
+    printf("\n%s%s%s\n", style.bold, text, style.plain);
 }
 
-/* "in 5d 3h", "2h ago". */
+/* "in 5d", "2h ago". */
 static const char *distance(time_ms wall, char text[40])
 {
     time_ms span = wall - clock_wall();
-    int64_t s = (span < 0 ? -span : span) / 1000;
     char length[24];
 
-    if (s < 120)
-        snprintf(length, sizeof length, "%" PRId64 "s", s);
-    else if (s < 7200)
-        snprintf(length, sizeof length, "%" PRId64 "m", s / 60);
-    else if (s < 172800)
-        snprintf(length, sizeof length, "%" PRId64 "h", s / 3600);
-    else
-        snprintf(length, sizeof length, "%" PRId64 "d", s / 86400);
-    snprintf(text, 40, span < 0 ? "%s ago" : "in %s", length);
+    snprintf(text, 40, span < 0 ? "%s ago" : "in %s", style_length(span, length));
     return text;
 }
 
@@ -120,17 +99,17 @@ static void print_policy(const struct explanation *e, const struct sts_policy *p
     if (e->sts.fetched)
         row("MTA-STS", "%s, id %s, fetched %s, expires %s %s[%s]%s", sts_mode_name(p->mode),
             e->sts.id[0] ? e->sts.id : "(the record is gone)", distance(e->sts.fetched, since),
-            distance(e->sts.expires, until), dim, e->sts.row, plain);
+            distance(e->sts.expires, until), style.dim, e->sts.row, style.plain);
     else
         row("MTA-STS", "%s, %s %s[%s]%s", sts_mode_name(p->mode),
-            strcmp(e->sts.row, "pin") == 0 ? "pinned by the operator" : "fetched just now", dim, e->sts.row, plain);
+            strcmp(e->sts.row, "pin") == 0 ? "pinned by the operator" : "fetched just now", style.dim, e->sts.row, style.plain);
     for (size_t i = 0; i < p->mx_count; i++) {
         const char *covered = "covers no host";
 
         for (size_t n = 0; n < e->host_count; n++)
             if (e->hosts[n].found.pattern && strcmp(e->hosts[n].found.pattern, p->mx[i]) == 0)
                 covered = "covers a host";
-        row("", "mx: %s  %s%s%s", p->mx[i], dim, covered, plain);
+        row("", "mx: %s  %s%s%s", p->mx[i], style.dim, covered, style.plain);
     }
 }
 
@@ -141,7 +120,7 @@ static void print_sts(const struct explanation *e)
     if (e->sts.policy)
         print_policy(e, e->sts.policy);
     else
-        row("MTA-STS", "no policy %s[%s]%s", dim, e->sts.row, plain);
+        row("MTA-STS", "no policy %s[%s]%s", style.dim, e->sts.row, style.plain);
     if (e->sts.problem.code != E_NONE)
         row("", "%s", e->sts.problem.text);
 }
@@ -165,7 +144,7 @@ static void print_memory(const struct explanation *e)
     row("", "%s", e->habit ? "TLS is a habit: should it vanish, that is an alarm" : "not yet a habit that could be broken");
     for (unsigned bit = 1; bit <= BREAK_HOSTS; bit <<= 1)
         if (m->broken & bit)
-            row("", "%sALARM%s %s%s%s", bold, plain, memory_break_text(bit), bit == BREAK_TLS ? ", since " : "",
+            row("", "%sALARM%s %s%s%s", style.bold, style.plain, memory_break_text(bit), bit == BREAK_TLS ? ", since " : "",
                 bit == BREAK_TLS ? day(m->alarm, last) : "");
 }
 
@@ -211,10 +190,10 @@ static void print_decision(const struct explained_host *h)
         return;
     }
     if (d->outcome != DECIDED_GO) {
-        row("decision", "%snot sent%s: %s %s[%s]%s", bold, plain, h->skip.text, dim, d->row, plain);
+        row("decision", "%snot sent%s: %s %s[%s]%s", style.bold, style.plain, h->skip.text, style.dim, d->row, style.plain);
         return;
     }
-    row("decision", "%s%s%s %s[%s]%s", bold, decision_text(d, text), plain, dim, d->row, plain);
+    row("decision", "%s%s%s %s[%s]%s", style.bold, decision_text(d, text), style.plain, style.dim, d->row, style.plain);
     if (h->memory_holds)
         row("", "memory holds clear text back: TLS was there for long");
     if (!d->tls_tried)
@@ -222,7 +201,7 @@ static void print_decision(const struct explained_host *h)
     if (h->stripped == PLAN_NEXT_HOST)
         row("if stripped", "not sent: %s", h->stripped_why.text);
     else
-        row("if stripped", "%ssent in clear%s: nobody asks for TLS, so nobody would notice", bold, plain);
+        row("if stripped", "%ssent in clear%s: nobody asks for TLS, so nobody would notice", style.bold, style.plain);
 }
 
 static void print_certificate(const struct explained_host *h)
@@ -259,10 +238,10 @@ static void print_connection(const struct explained_host *h)
     if (h->has_tls)
         print_certificate(h);
     if (h->usable)
-        row("", "mail could be sent: %s%s%s%s", bold, verdict_name(&h->decision, h->has_tls ? &h->tls : NULL), plain,
+        row("", "mail could be sent: %s%s%s%s", style.bold, verdict_name(&h->decision, h->has_tls ? &h->tls : NULL), style.plain,
             h->requiretls ? ", REQUIRETLS is offered" : "");
     else
-        row("", "%snot sent%s: %s", bold, plain, h->problem.text);
+        row("", "%snot sent%s: %s", style.bold, style.plain, h->problem.text);
     if (!h->usable && decide_clear_retry(&h->decision, h->problem.code, TIME_NEVER))
         row("", "but in clear once the message has waited for %lld seconds (cleartext-after)",
             (long long)(h->decision.rule->cleartext_after / 1000));
@@ -275,8 +254,8 @@ void explain_print(const struct explanation *e)
 {
     char sum[400];
 
-    choose_style();
-    printf("%s%s%s\n", bold, e->domain, plain);
+    style_choose();
+    printf("%s%s%s\n", style.bold, e->domain, style.plain);
     print_messages(e);
     print_rule(e);
     print_mx(e);

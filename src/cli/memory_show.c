@@ -1,5 +1,6 @@
 /* What is remembered, for people and in lines of JSON; see cli/memory.h. */
 #include "cli/memory.h"
+#include "cli/style.h"
 
 #include "base/escape.h"
 
@@ -8,35 +9,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static const char *bold = "", *dim = "", *plain = "";
-
-static void choose_style(void)
-{
-    const char *term = getenv("TERM");
-
-    if (!isatty(STDOUT_FILENO) || (getenv("NO_COLOR") && getenv("NO_COLOR")[0]) || !term || strcmp(term, "dumb") == 0)
-        return;
-    bold = "\033[1m";
-    dim = "\033[2m";
-    plain = "\033[0m";
-}
-
-/* "40s", "3h", "12d". */
-static const char *length(time_ms span, char text[24])
-{
-    int64_t s = (span < 0 ? -span : span) / 1000;
-
-    if (s < 120)
-        snprintf(text, 24, "%" PRId64 "s", s);
-    else if (s < 7200)
-        snprintf(text, 24, "%" PRId64 "m", s / 60);
-    else if (s < 172800)
-        snprintf(text, 24, "%" PRId64 "h", s / 3600);
-    else
-        snprintf(text, 24, "%" PRId64 "d", s / 86400);
-    return text;
-}
-
 static const char *ago(time_ms wall, char text[40])
 {
     char span[24];
@@ -44,7 +16,7 @@ static const char *ago(time_ms wall, char text[40])
     if (wall == 0)
         snprintf(text, 40, "never");
     else
-        snprintf(text, 40, "%s ago", length(clock_wall() - wall, span));
+        snprintf(text, 40, "%s ago", style_length(clock_wall() - wall, span));
     return text;
 }
 
@@ -69,7 +41,7 @@ static void row(const char *about, const char *format, ...)
 {
     va_list args;
 
-    printf("  %s%-10s%s", dim, about, plain);
+    printf("  %s%-10s%s", style.dim, about, style.plain);
     va_start(args, format);
     vprintf(format, args);
     va_end(args);
@@ -90,8 +62,8 @@ static void print_habit(const struct memory *m, const struct memory_settings *s)
             m->row >= s->deliveries && m->tls_last - m->tls_first >= s->span ? ""
             : memory_has_habit(m, s, clock_wall()) ? ", and an MTA-STS policy that nobody has taken back" : "");
     if (s->mode != MEMORY_OFF && !memory_has_habit(m, s, clock_wall()))
-        row("", "it takes %u in a row over %s; these cover %s", s->deliveries, length(s->span, wanted),
-            length(m->tls_last - m->tls_first, span));
+        row("", "it takes %u in a row over %s; these cover %s", s->deliveries, style_length(s->span, wanted),
+            style_length(m->tls_last - m->tls_first, span));
 }
 
 static void print_hold(const struct remembered *r, const struct memory_settings *s)
@@ -120,7 +92,7 @@ static void print_alarm(const struct remembered *r, const struct memory_settings
     char since[CLOCK_TEXT_MAX], span[40], witness[ADDRESS_TEXT_MAX];
 
     if (m->broken & BREAK_TLS) {
-        row("ALARM", "%s%s%s, since %s (%s)", bold, memory_break_text(BREAK_TLS), plain, moment(m->alarm, since),
+        row("ALARM", "%s%s%s, since %s (%s)", style.bold, memory_break_text(BREAK_TLS), style.plain, moment(m->alarm, since),
             ago(m->alarm, span));
         row("", "seen at %s, %s", memory_witness(m, witness),
             m->witnesses > 1 ? "and at another address" : "at no other address yet");
@@ -128,7 +100,7 @@ static void print_alarm(const struct remembered *r, const struct memory_settings
     }
     for (unsigned bit = BREAK_STS; bit <= BREAK_TLSA; bit <<= 1)
         if (m->broken & bit)
-            row("ALARM", "%s%s%s", bold, memory_break_text(bit), plain);
+            row("ALARM", "%s%s%s", style.bold, memory_break_text(bit), style.plain);
 }
 
 static void print_lists(const struct memory *m)
@@ -147,7 +119,7 @@ static void print_one(const struct remembered *r, const struct memory_settings *
     const struct memory *m = &r->memory;
     char first[CLOCK_TEXT_MAX], last[40], span[40], name[400];
 
-    printf("%s%s%s\n", bold, shown(r->next_hop, name), plain);
+    printf("%s%s%s\n", style.bold, shown(r->next_hop, name), style.plain);
     row("sessions", "%" PRIu64 " since %s, %" PRIu64 " of them under TLS, the latest %s", m->deliveries,
         m->first ? moment(m->first, first) : "ever", m->with_tls, ago(m->last, last));
     if (m->tls_last)
@@ -182,7 +154,7 @@ static void print_json(const struct remembered *r, const struct memory_settings 
 
 void memory_show(const struct remembered *r, const struct memory_settings *s, bool json)
 {
-    choose_style();
+    style_choose();
     if (json)
         print_json(r, s);
     else
@@ -214,9 +186,9 @@ static void print_line(const struct remembered *r, const struct memory_settings 
 
     if (m->deliveries)
         snprintf(share, sizeof share, "%u%%", (unsigned)(100.0 * (double)m->with_tls / (double)m->deliveries));
-    printf("%s%c %-34s %8" PRIu64 " %5s  %-9s  %-9s  %-5s  %5zu%s", m->broken ? bold : "", m->broken ? '!' : ' ',
+    printf("%s%c %-34s %8" PRIu64 " %5s  %-9s  %-9s  %-5s  %5zu%s", m->broken ? style.bold : "", m->broken ? '!' : ' ',
            shown(r->next_hop, name), m->deliveries, share, m->verdict[0] ? m->verdict : "-", ago(m->last, last),
-           memory_has_habit(m, s, clock_wall()) ? "yes" : "no", hosts_in(m), m->broken ? plain : "");
+           memory_has_habit(m, s, clock_wall()) ? "yes" : "no", hosts_in(m), m->broken ? style.plain : "");
     if (m->broken & BREAK_TLS)
         printf("  no TLS since %s", ago(m->alarm, since));
     for (unsigned bit = BREAK_STS; bit <= BREAK_TLSA; bit <<= 1)
@@ -257,10 +229,10 @@ int memory_list(struct asking *store, const struct memory_settings *s, bool json
     struct listing l = { .settings = s, .json = json };
     struct error why = { 0 };
 
-    choose_style();
+    style_choose();
     if (!json)
-        printf("%s  %-34s %8s %5s  %-9s  %-9s  %-5s  %5s%s\n", dim, "NEXT HOP", "SESSIONS", "TLS", "BEST", "LAST", "HABIT",
-               "HOSTS", plain);
+        printf("%s  %-34s %8s %5s  %-9s  %-9s  %-5s  %5s%s\n", style.dim, "NEXT HOP", "SESSIONS", "TLS", "BEST", "LAST", "HABIT",
+               "HOSTS", style.plain);
     if (!asking_notes(store, NOTE_MEMORY, count_one, &l, &why) ||
         (!json && !asking_notes(store, NOTE_MEMORY, print_quiet, &l, &why)))
         return memory_unanswered(&why);

@@ -1,5 +1,6 @@
 /* postern queue: what waits, and what to do about it. */
 #include "cli/cli.h"
+#include "cli/style.h"
 
 #include "base/escape.h"
 #include "base/memory.h"
@@ -70,17 +71,7 @@ struct shown {
 
 static const char *age(time_ms span, char text[24])
 {
-    time_ms s = span < 0 ? 0 : span / 1000;
-
-    if (s < 120)
-        snprintf(text, 24, "%" PRId64 "s", (int64_t)s);
-    else if (s < 2 * 3600)
-        snprintf(text, 24, "%" PRId64 "m", (int64_t)(s / 60));
-    else if (s < 2 * 86400)
-        snprintf(text, 24, "%" PRId64 "h", (int64_t)(s / 3600));
-    else
-        snprintf(text, 24, "%" PRId64 "d", (int64_t)(s / 86400));
-    return text;
+    return style_length(span < 0 ? 0 : span, text);
 }
 
 static const char *size_text(uint64_t bytes, char text[24])

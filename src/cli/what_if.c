@@ -30,12 +30,8 @@ struct trial {
 
 static struct victim *find_victim(struct trial *t, const char *next_hop)
 {
-    uint64_t hash = 0xcbf29ce484222325u;    /* FNV-1a */
-    struct victim **bucket, *v;
+    struct victim **bucket = &t->buckets[slice_hash(slice_of(next_hop)) % BUCKETS], *v;
 
-    for (const char *at = next_hop; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 0x100000001b3u;
-    bucket = &t->buckets[hash % BUCKETS];
     for (v = *bucket; v; v = v->next)
         if (strcmp(v->next_hop, next_hop) == 0)
             return v;

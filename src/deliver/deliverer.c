@@ -66,11 +66,7 @@ static uint64_t randomness(void)
 
 static struct destination **bucket_of(struct deliverer *d, const char *key)
 {
-    uint64_t hash = 0xcbf29ce484222325u;    /* FNV-1a */
-
-    for (; *key; key++)
-        hash = (hash ^ (unsigned char)*key) * 0x100000001b3u;
-    return &d->buckets[hash % BUCKETS];
+    return &d->buckets[slice_hash(slice_of(key)) % BUCKETS];
 }
 
 /* Destinations at rest are remembered a little longer than they have mail; the

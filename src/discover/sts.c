@@ -84,11 +84,7 @@ size_t sts_remembered(const struct sts_engine *e)
 
 static struct entry **bucket_of(struct sts_engine *e, const char *domain)
 {
-    uint64_t hash = 0xcbf29ce484222325u;    /* FNV-1a */
-
-    for (; *domain; domain++)
-        hash = (hash ^ (unsigned char)*domain) * 0x100000001b3u;
-    return &e->buckets[hash % BUCKETS];
+    return &e->buckets[slice_hash(slice_of(domain)) % BUCKETS];
 }
 
 static void entry_free(struct entry *n)

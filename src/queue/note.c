@@ -15,7 +15,7 @@ struct note_member {
 
 static uint64_t hash_of(uint8_t kind, const char *key)
 {
-    return table_hash(slice_of(key)) + kind;
+    return slice_hash(slice_of(key)) + kind;
 }
 
 static struct note_member *note_waiting(const struct queue *q, uint8_t kind, const char *key)

@@ -215,13 +215,13 @@ static unsigned slot_of(uint64_t hash, unsigned slots)
 
 unsigned schedule_slot(struct slice destination, unsigned slots)
 {
-    return slot_of(table_hash(destination), slots);
+    return slot_of(slice_hash(destination), slots);
 }
 
 static struct destination *destination_named(struct schedule *s, const char *name)
 {
     struct slice text = slice_of(name);
-    uint64_t hash = table_hash(text);
+    uint64_t hash = slice_hash(text);
     struct destination *to;
 
     for (struct table_link *link = table_find(&s->destinations, hash); link; link = table_next(link)) {

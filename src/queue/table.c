@@ -107,12 +107,3 @@ struct table_link *table_take_any(struct table *t, size_t *bucket)
     t->count--;
     return link;
 }
-
-uint64_t table_hash(struct slice s)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-
-    for (size_t i = 0; i < s.len; i++)
-        hash = (hash ^ (unsigned char)s.at[i]) * 0x100000001b3u;
-    return hash;
-}

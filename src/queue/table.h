@@ -31,9 +31,6 @@ struct table_link *table_walk(const struct table *t, const struct table_link *be
 /* Takes any one out; NULL when none is left. Emptying a table takes one walk. */
 struct table_link *table_take_any(struct table *t, size_t *bucket);
 
-/* A hash of a string, as key: FNV-1a. */
-uint64_t table_hash(struct slice s);
-
 /* The thing around its link. */
 #define TABLE_OF(type, member, link) ((type *)(void *)((char *)(link) - offsetof(type, member)))
 

@@ -35,7 +35,7 @@ void tallies_done(struct tallies *t)
 
 static uint64_t hash_of(uint32_t day, struct slice key)
 {
-    return table_hash(key) + day;
+    return slice_hash(key) + day;
 }
 
 static struct counted *find(const struct tallies *all, const struct tally *t)

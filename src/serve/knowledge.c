@@ -46,11 +46,7 @@ struct knowledge {
 
 static struct held **bucket_of(struct knowledge *k, const char *next_hop)
 {
-    uint64_t hash = 0xcbf29ce484222325u;    /* FNV-1a */
-
-    for (; *next_hop; next_hop++)
-        hash = (hash ^ (unsigned char)*next_hop) * 0x100000001b3u;
-    return &k->buckets[hash % MEMORY_BUCKETS];
+    return &k->buckets[slice_hash(slice_of(next_hop)) % MEMORY_BUCKETS];
 }
 
 static struct held *find_held(struct knowledge *k, const char *next_hop)

@@ -324,11 +324,7 @@ static void send_counts(void *owner)
 
 static struct count **bucket_of(struct scribe *n, struct slice key)
 {
-    uint64_t hash = 0xcbf29ce484222325u;    /* FNV-1a */
-
-    for (size_t i = 0; i < key.len; i++)
-        hash = (hash ^ (unsigned char)key.at[i]) * 0x100000001b3u;
-    return &n->buckets[hash % TALLY_BUCKETS];
+    return &n->buckets[slice_hash(key) % TALLY_BUCKETS];
 }
 
 void scribe_flush(struct scribe *n)

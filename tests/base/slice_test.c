@@ -104,3 +104,10 @@ TEST(letters_and_digits_are_those_of_ascii)
         CHECK_EQUAL((unsigned char)byte_lower((char)c), upper ? c + 32 : c);
     }
 }
+
+TEST(the_hash_is_fnv_1a)
+{
+    CHECK(slice_hash(SLICE("")) == 0xcbf29ce484222325u);
+    CHECK(slice_hash(SLICE("a")) == 0xaf63dc4c8601ec8cu);
+    CHECK(slice_hash(SLICE("foobar")) == 0x85944171f73967e8u);
+}

@@ -88,10 +88,3 @@ TEST(a_walk_sees_everything_once_and_takes_nothing)
     CHECK_EQUAL(t.count, 300);
     table_done(&t);
 }
-
-TEST(the_hash_is_fnv_1a)
-{
-    CHECK(table_hash(SLICE("")) == 0xcbf29ce484222325u);
-    CHECK(table_hash(SLICE("a")) == 0xaf63dc4c8601ec8cu);
-    CHECK(table_hash(SLICE("foobar")) == 0x85944171f73967e8u);
-}
