@@ -49,7 +49,7 @@ class Inside:
         assert self.holder.wait(30) == 0, self.holder.text()
 
     def command(self, *arguments):
-        return ["nsenter", "-t", self.pid, "-n", "-m", "--", *arguments]
+        return ["nsenter", "-t", self.pid, "-n", "-m", "-r", "--", *arguments]     # -r: it may live in a chroot
 
     def environment(self):
         return {**os.environ, "SSL_CERT_FILE": str(self.ca), "LAB_CA": str(self.ca)}
