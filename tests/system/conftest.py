@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from harness.certificates import Authority
+from harness.lab import Lab
 from harness.nameserver import NameServer
 from harness.postern import Postern, program
 from harness.sink import Sink
@@ -51,6 +52,13 @@ def our_certificate(authority):
 @pytest.fixture(scope="session")
 def sink_certificate(authority):
     return authority.issue("sink.example.net", "*.hosts.example.net")
+
+
+@pytest.fixture(scope="module")
+def lab(shared_place):
+    """A small internet (postern lab), for all tests of a file."""
+    with Lab(shared_place / "lab") as running:
+        yield running
 
 
 @pytest.fixture

@@ -4,16 +4,9 @@ import json
 
 import pytest
 
-from harness.lab import Lab
 from harness.mail import letter
 from harness.postern import Postern
 from harness.processes import eventually
-
-
-@pytest.fixture(scope="module")
-def lab(shared_place):
-    with Lab(shared_place / "lab") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

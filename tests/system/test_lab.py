@@ -22,12 +22,6 @@ from harness.processes import Process, eventually, free_port, run
 SMTP_WAIT = 10
 
 
-@pytest.fixture(scope="module")
-def lab(shared_place):
-    with Lab(shared_place / "lab") as running:
-        yield running
-
-
 def records(reply, kind):
     return [rdata for rrset in reply.answer if rrset.rdtype == dns.rdatatype.from_text(kind) for rdata in rrset]
 

@@ -5,7 +5,7 @@ Each case names the requirement that it shows; `postern lab list` has them all."
 import pytest
 
 from harness.dialogue import Dialogue, stuffed
-from harness.lab import Lab, cases
+from harness.lab import cases
 from harness.mail import letter
 from harness.postern import Postern
 from harness.processes import eventually
@@ -13,12 +13,6 @@ from harness.processes import eventually
 # Those that need more than an ordinary message have tests of their own below.
 SPECIAL = ("requiretls", "tls-demanding")
 VERDICTS = {"delivered verified": "verified", "delivered in clear": "none"}
-
-
-@pytest.fixture(scope="module")
-def lab(shared_place):
-    with Lab(shared_place / "lab") as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

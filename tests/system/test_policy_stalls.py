@@ -7,33 +7,11 @@ import time
 
 import pytest
 
-from harness.lab import Lab
 from harness.mail import letter
-from harness.policyhost import PolicyHost, policy
+from harness.policyhost import policy
 from harness.postern import Postern
 from harness.processes import eventually
-from harness.sink import Sink
-
-DOMAIN, HOST = "example.net", "mx.example.net"
-
-
-@pytest.fixture
-def host_certificate(authority):
-    return authority.issue(HOST)
-
-
-@pytest.fixture
-def sink(host_certificate):
-    server = Sink(host_certificate)
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def web(authority):
-    server = PolicyHost(authority.issue(f"mta-sts.{DOMAIN}"))
-    yield server
-    server.close()
+from harness.stsdomain import DOMAIN, HOST, sink, web      # noqa: fixtures
 
 
 @pytest.fixture
@@ -79,19 +57,18 @@ def kept(fetched, refresh, max_age):
             struct.pack(">I", len(text)) + text)
 
 
-def test_expired_policies_do_not_stand_in_the_way_of_those_that_are_due(shared_place, our_certificate, authority):
+def test_expired_policies_do_not_stand_in_the_way_of_those_that_are_due(lab, place, our_certificate, authority):
     """MTASTS-081: the store gives out fifty at a time, those that are due for longest first."""
     now, day = int(time.time() * 1000), 86400 * 1000
     rows = [(f"gone{n}.lab.example", now - 9 * day, kept(now - 10 * day + n, now - 9 * day, 86400)) for n in range(60)]
     rows.append(("sts-enforce.lab.example", now - 1000, kept(now - day, now - 1000, 7 * 86400)))
-    with Lab(shared_place / "lab") as lab:
-        gate = Postern(shared_place / "gate", None, our_certificate, trusts=authority.file).live_in(lab)
-        gate.outbound = 1
-        gate.start()
-        gate.stop()
-        with sqlite3.connect(gate.data / "queue.db") as database:
-            database.executemany("INSERT INTO note(kind, key, due, value) VALUES(1, ?, ?, ?)", rows)
-        database.close()
-        gate.start()
-        eventually(lambda: gate.events("sts.policy", domain="sts-enforce.lab.example"), 100, "it is refreshed")
-        gate.stop()
+    gate = Postern(place / "gate", None, our_certificate, trusts=authority.file).live_in(lab)
+    gate.outbound = 1
+    gate.start()
+    gate.stop()
+    with sqlite3.connect(gate.data / "queue.db") as database:
+        database.executemany("INSERT INTO note(kind, key, due, value) VALUES(1, ?, ?, ?)", rows)
+    database.close()
+    gate.start()
+    eventually(lambda: gate.events("sts.policy", domain="sts-enforce.lab.example"), 100, "it is refreshed")
+    gate.stop()

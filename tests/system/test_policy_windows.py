@@ -10,37 +10,14 @@ from harness.mail import letter
 from harness.nameserver import SILENCE
 from harness.policyhost import PolicyHost, policy
 from harness.processes import eventually
+from harness.stsdomain import DOMAIN, HOST, gate as policy_gate, sink, web     # noqa: fixtures
 from harness.sink import Sink
 
-DOMAIN, HOST = "example.net", "mx.example.net"
-
 
 @pytest.fixture
-def sink(authority):
-    server = Sink(authority.issue(HOST))
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def web(authority):
-    server = PolicyHost(authority.issue(f"mta-sts.{DOMAIN}"))
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def gate(postern, dns, sink, web, authority):
-    dns.mail_hosts(DOMAIN, (HOST, sink.address))
-    dns.set(f"_mta-sts.{DOMAIN}", "TXT", '"v=STSv1; id=one"')
-    dns.set(f"mta-sts.{DOMAIN}", "A", web.address)
-    web.body = policy(HOST)
-    postern.deliver_by_mx_to(sink)
-    postern.outbound = 1
-    postern.delivery["ca-file"] = authority.file
-    postern.sts = {"port": web.port, "ca-file": authority.file, "patience": 5, "fetch-time": 5}
-    postern.retry = {"first": 2, "most": 2, "give-up": 60, "give-up-bounce": 60, "delay-notice": 0}
-    return postern
+def gate(policy_gate):
+    policy_gate.outbound = 1
+    return policy_gate
 
 
 def hand_in(gate, recipient, message, parameters=""):

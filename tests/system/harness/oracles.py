@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from .peers import fetched, need_account
+from .peers import POSTFIX_PLACES, fetched, need_account
 from .postern import Postern, program
 from .processes import eventually, run
 
@@ -241,21 +241,7 @@ class Exim:
 # --- Postfix: DANE by OpenSSL, MTA-STS by a policy service ------------------------------------------
 
 
-POSTFIX_MAIN = """
-compatibility_level = 3.6
-queue_directory = {d}/queue
-data_directory = {d}/data
-daemon_directory = /usr/lib/postfix/sbin
-command_directory = /usr/sbin
-shlib_directory = /usr/lib/postfix
-meta_directory = /etc/postfix
-mail_owner = postfix
-setgid_group = postdrop
-maillog_file = {d}/log.mail
-maillog_file_prefixes = {d}
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-myhostname = client.example.org
+POSTFIX_MAIN = POSTFIX_PLACES + """myhostname = client.example.org
 mydestination =
 mynetworks = 127.0.0.0/8
 alias_maps =

@@ -93,10 +93,8 @@ class Peer:
             self.process.stop()
 
 
-class Postfix(Peer):
-    name, domain = "postfix", "postfix.example.net"
-
-    MAIN = """
+# Where a Postfix of ours lives; {d} is its directory.
+POSTFIX_PLACES = """
 compatibility_level = 3.6
 queue_directory = {d}/queue
 data_directory = {d}/data
@@ -110,7 +108,13 @@ maillog_file = {d}/log.mail
 maillog_file_prefixes = {d}
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
-myhostname = mx.postfix.example.net
+"""
+
+
+class Postfix(Peer):
+    name, domain = "postfix", "postfix.example.net"
+
+    MAIN = POSTFIX_PLACES + """myhostname = mx.postfix.example.net
 mydestination =
 mynetworks = 127.0.0.0/8
 alias_maps =
