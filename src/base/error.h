@@ -64,7 +64,8 @@
     X(E_REQUIRETLS_MISSING,    "5.7.30", NULL,                        GIVE_UP) /* RFC 8689 7: keyword, or name */ \
     X(E_REQUIRETLS_NO_TLS,     "5.7.10", NULL,                        GIVE_UP) /* RFC 8689 7: no authenticated TLS */ \
     X(E_UNDELIVERED_TOO_LONG,  "5.4.7",  NULL,                        GIVE_UP) /* queue life is over */    \
-    X(E_HELD,                  "4.3.0",  NULL,                        RETRY)   /* by the operator */
+    X(E_HELD,                  "4.3.0",  NULL,                        RETRY)   /* by the operator */       \
+    X(E_UNSIGNED,              "5.7.20", NULL,                        GIVE_UP) /* RFC 7372: no DKIM signature that will do */
 
 enum error_code {
     E_NONE,

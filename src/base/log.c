@@ -10,6 +10,7 @@
 
 static struct log_settings current = { LOG_LEVEL_INFO, LOG_FORMAT_LOGFMT, LOG_TO_STDERR };
 static char process_name[32] = "postern";
+static int record_fd = -1;
 
 enum {
     VALUE_MAX = 512,        /* bytes of a value once it is escaped: no peer fills a line alone */
@@ -52,10 +53,10 @@ static bool needs_quotes(struct slice s)
 }
 
 /* logfmt quotes as JSON does. */
-static void render(struct buf *out, struct slice value)
+static void render(struct buf *out, struct slice value, bool json)
 {
     buf_clear(out);
-    if (current.format == LOG_FORMAT_JSON || needs_quotes(value))
+    if (json || needs_quotes(value))
         escape_json(out, value);
     else
         buf_add(out, value);
@@ -74,7 +75,7 @@ static size_t whole_characters(struct slice s, size_t n)
 /* A pair that does not fit is left out whole, so that a line always parses. */
 static void put_pair(struct log_line *l, const char *key, struct slice rendered)
 {
-    bool json = current.format == LOG_FORMAT_JSON;
+    bool json = l->json;
     bool first = l->len <= (json ? 1u : 0u);
     size_t key_len = strlen(key);
     char *at = l->text + l->len;
@@ -112,10 +113,10 @@ void log_slice(struct log_line *l, const char *key, struct slice value)
     if (!l->wanted)
         return;
     buf_init(&rendered, VALUE_MAX);
-    render(&rendered, slice_first(value, shown));
+    render(&rendered, slice_first(value, shown), l->json);
     while (rendered.failed) {       /* escapes made it longer */
         shown = whole_characters(value, shown * 3 / 4);
-        render(&rendered, slice_first(value, shown));
+        render(&rendered, slice_first(value, shown), l->json);
     }
     if (shown == value.len) {
         put_pair(l, key, buf_slice(&rendered));
@@ -155,22 +156,53 @@ void log_why(struct log_line *l, const struct error *why)
     log_text(l, "why", why->text);
 }
 
+/* All but the text, which is long. */
+static void set_up(struct log_line *l, enum log_level level, bool wanted, bool json)
+{
+    l->level = level;
+    l->wanted = wanted;
+    l->json = json;
+    l->record = false;
+    l->cut = false;
+    l->len = 0;
+    if (wanted && json)
+        l->text[l->len++] = '{';
+}
+
 struct log_line log_begin(enum log_level level, const char *event)
 {
     struct log_line l;
     char now[CLOCK_TEXT_MAX];
 
-    l.level = level;
-    l.len = 0;
-    l.cut = false;
-    l.wanted = level >= current.least;
+    set_up(&l, level, level >= current.least, current.format == LOG_FORMAT_JSON);
     if (!l.wanted)
         return l;
-    if (current.format == LOG_FORMAT_JSON)
-        l.text[l.len++] = '{';
     if (current.sink != LOG_TO_SYSLOG)
         log_text(&l, "time", clock_iso_date(clock_wall(), now));
     log_text(&l, "level", level_names[level]);
+    log_text(&l, "process", process_name);
+    log_text(&l, "event", event);
+    return l;
+}
+
+void log_record_to(int fd)
+{
+    record_fd = fd;
+}
+
+bool log_recording(void)
+{
+    return record_fd >= 0;
+}
+
+struct log_line log_record(const char *event)
+{
+    struct log_line l;
+    char now[CLOCK_TEXT_MAX];
+
+    set_up(&l, LOG_LEVEL_INFO, record_fd >= 0, true);
+    l.record = true;
+    log_text(&l, "time", clock_iso_date(clock_wall(), now));
     log_text(&l, "process", process_name);
     log_text(&l, "event", event);
     return l;
@@ -197,21 +229,19 @@ static void append(struct log_line *l, const char *text)
 
 void log_end(struct log_line *l)
 {
-    bool json = current.format == LOG_FORMAT_JSON;
-
     if (!l->wanted)
         return;
     if (l->cut)
-        append(l, json ? ",\"cut\":true" : " cut=true");
-    if (json)
+        append(l, l->json ? ",\"cut\":true" : " cut=true");
+    if (l->json)
         append(l, "}");
-    if (current.sink == LOG_TO_SYSLOG) {
+    if (!l->record && current.sink == LOG_TO_SYSLOG) {
         syslog(syslog_priority(l->level), "%.*s", (int)l->len, l->text);
     } else {
         ssize_t written;
 
         append(l, "\n");
-        written = write(STDERR_FILENO, l->text, l->len);
+        written = write(l->record ? record_fd : STDERR_FILENO, l->text, l->len);
         (void)written;      /* a log that cannot be written cannot be reported either */
     }
 }

@@ -40,7 +40,7 @@ void log_name(const char *process);
 
 struct log_line {
     enum log_level level;
-    bool wanted, cut;
+    bool wanted, cut, json, record;
     size_t len;
     char text[4000];            /* under PIPE_BUF: lines of several processes never mix */
 };
@@ -52,6 +52,12 @@ void log_number(struct log_line *l, const char *key, int64_t value);
 void log_truth(struct log_line *l, const char *key, bool value);
 void log_why(struct log_line *l, const struct error *why);                 /* code= and why= */
 void log_end(struct log_line *l);                                          /* written, in one system call */
+
+/* Records: the same lines, always JSON and without a level, into a file of their own. Nothing is written, and
+ * log_recording is false, until there is one; the descriptor is borrowed, -1 ends it. */
+void log_record_to(int fd);
+bool log_recording(void);
+struct log_line log_record(const char *event);
 
 /* A line with nothing but a sentence and perhaps a reason (`why` may be NULL). */
 void log_say(enum log_level level, const char *event, const struct error *why, const char *format, ...)
