@@ -126,3 +126,25 @@ bool certificate_issuer(const X509 *cert, char *text, size_t size)
 
     return last_entry(issuer, NID_commonName, text, size) || last_entry(issuer, NID_organizationName, text, size);
 }
+
+static void write_hex(const unsigned char *digest, unsigned len, char text[65])
+{
+    for (unsigned i = 0; i < len; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+void certificate_fingerprints(const X509 *cert, char fingerprint[65], char key_fingerprint[65])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE], *key = NULL;
+    unsigned len = 0;
+    int key_len;
+
+    fingerprint[0] = key_fingerprint[0] = '\0';
+    if (X509_digest(cert, EVP_sha256(), digest, &len))
+        write_hex(digest, len, fingerprint);
+    /* X509_pubkey_digest() leaves the algorithm out; a TLSA record has it in. */
+    key_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &key);
+    if (key_len > 0 && EVP_Digest(key, (size_t)key_len, digest, &len, EVP_sha256(), NULL))
+        write_hex(digest, len, key_fingerprint);
+    OPENSSL_free(key);
+}

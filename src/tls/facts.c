@@ -76,31 +76,10 @@ static void describe_issuer(const X509 *cert, struct tls_facts *facts)
         escape_line(slice_of(issuer), facts->issuer, sizeof facts->issuer);
 }
 
-static void write_hex(const unsigned char *digest, unsigned len, char text[65])
-{
-    for (unsigned i = 0; i < len; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-}
-
-static void describe_fingerprints(const X509 *cert, struct tls_facts *facts)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE], *key = NULL;
-    unsigned len = 0;
-    int key_len;
-
-    if (X509_digest(cert, EVP_sha256(), digest, &len))
-        write_hex(digest, len, facts->fingerprint);
-    /* X509_pubkey_digest() leaves the algorithm out; a TLSA record has it in. */
-    key_len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &key);
-    if (key_len > 0 && EVP_Digest(key, (size_t)key_len, digest, &len, EVP_sha256(), NULL))
-        write_hex(digest, len, facts->key_fingerprint);
-    OPENSSL_free(key);
-}
-
 static void describe_certificate(X509 *cert, struct tls_facts *facts)
 {
     facts->self_signed = X509_self_signed(cert, 0) > 0;
-    describe_fingerprints(cert, facts);
+    certificate_fingerprints(cert, facts->fingerprint, facts->key_fingerprint);
     describe_subject(cert, facts);
     describe_issuer(cert, facts);
     certificate_key(cert, facts->key);

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "tls/name.h"
+#include "tls/own.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -157,6 +158,21 @@ enum fit identity_fits(const struct identity *id, struct slice name)
             best = FIT_WILDCARD;
     }
     return best;
+}
+
+bool tls_own_read(const struct tls_identity *files, struct tls_own *out, struct error *why)
+{
+    struct identity id;
+
+    if (!identity_load(&id, files, why))
+        return false;
+    *out = (struct tls_own){ .not_before = certificate_begins(id.leaf), .not_after = certificate_expires(id.leaf) };
+    snprintf(out->name, sizeof out->name, "%s", id.name_count ? id.names[0] : "");
+    certificate_key(id.leaf, out->key);
+    certificate_fingerprints(id.leaf, out->fingerprint, out->key_fingerprint);
+    ERR_clear_error();
+    identity_done(&id);
+    return true;
 }
 
 /* --- review -------------------------------------------------------------- */

@@ -35,6 +35,9 @@ void identity_review(const struct identity *id, time_ms wall, void (*tell)(void 
 enum { KEY_TEXT_MAX = 24 };
 void certificate_key(X509 *cert, char text[KEY_TEXT_MAX]);
 
+/* SHA-256 in hex of the certificate, and of its SubjectPublicKeyInfo; "" when it cannot be had. */
+void certificate_fingerprints(const X509 *cert, char fingerprint[65], char key_fingerprint[65]);
+
 time_ms certificate_begins(const X509 *cert);       /* notBefore */
 time_ms certificate_expires(const X509 *cert);      /* notAfter; both 0 when unreadable */
 
