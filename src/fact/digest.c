@@ -1,8 +1,7 @@
 #include "fact/digest.h"
 
-#include "base/cursor.h"
-
-enum { FORMAT = 1 };
+#include "fact/key.h"
+#include "fact/tally_kind.h"
 
 enum {          /* bits of the flags */
     HAS_TLS = 1, NAME_MATCHES = 2, COMMON_NAME = 4, LISTED = 8, SELF_SIGNED = 16, KEYWORD = 32, STARTTLS_MISSING = 64,
@@ -30,29 +29,49 @@ static uint16_t flags_of(const struct fact *f)
 /* By its name: digests are kept for months, and the table of errors grows. */
 static void put_code(struct buf *out, enum error_code code)
 {
-    buf_block(out, slice_of(code == E_NONE ? "" : error_name(code)));
+    key_put_text(out, code == E_NONE ? "" : error_name(code));
 }
 
 static enum error_code get_code(struct cursor *in)
 {
-    struct slice name = cursor_block(in);
+    char name[KEY_TEXT_MAX + 1];
 
-    if (name.len == 0)
+    key_get_text_into(in, name, sizeof name);
+    if (name[0] == '\0')
         return E_NONE;
     for (int code = E_NONE + 1; code < E_COUNT; code++)
-        if (slice_equal(name, slice_of(error_name((enum error_code)code))))
+        if (strcmp(name, error_name((enum error_code)code)) == 0)
             return (enum error_code)code;
     in->failed = true;
     return E_NONE;
 }
 
-void fact_digest_encode(const struct fact *f, struct buf *out)
+/* In the words of verdict_name(), so that statistics and logs never disagree. */
+static enum authentication authentication_of(const struct decision *d, const struct tls_facts *tls)
 {
-    const struct decide_input *in = &f->decision.input;
+    const char *verdict = verdict_name(d, tls);
+    unsigned passed = decide_passed(d, tls);
 
-    buf_u8(out, FORMAT);
-    buf_block(out, slice_of(f->next_hop));
-    buf_block(out, slice_of(f->host));
+    if (strcmp(verdict, "trusted") == 0)
+        return AUTHENTICATED_PKIX;
+    if (strcmp(verdict, "verified") != 0)
+        return AUTHENTICATED_NOT;
+    if (d->input.dane == DANE_AUTH && (passed & CHECK_DANE))
+        return AUTHENTICATED_DANE;
+    if (d->input.sts == STS_ENFORCE_MATCH && (passed & CHECK_STS))
+        return AUTHENTICATED_STS;
+    return AUTHENTICATED_OPERATOR;
+}
+
+static void encode(const struct fact *f, const char *next_hop, const char *host, const char *cipher, struct buf *out)
+{
+    static const struct tls_facts no_tls;
+    const struct decide_input *in = &f->decision.input;
+    const struct tls_facts *tls = f->tls ? f->tls : &no_tls;
+
+    buf_u8(out, TALLY_DELIVERY);
+    key_put_text(out, next_hop);
+    key_put_text(out, host);
     buf_u8(out, (uint8_t)f->decision.rule->level);
     buf_u8(out, (uint8_t)in->need);
     buf_u8(out, (uint8_t)in->dane);
@@ -60,59 +79,65 @@ void fact_digest_encode(const struct fact *f, struct buf *out)
     put_code(out, f->how);
     put_code(out, f->tls_problem);
     buf_u16(out, flags_of(f));
-    buf_u8(out, (uint8_t)(f->tls ? f->tls->version : TLS_VERSION_NONE));
-    buf_u8(out, (uint8_t)(f->tls ? f->tls->trust : TLS_TRUST_NONE));
-    buf_u8(out, (uint8_t)(f->tls ? f->tls->dane : TLS_DANE_NOT_ASKED));
+    buf_u8(out, (uint8_t)authentication_of(&f->decision, f->tls));
+    buf_u8(out, (uint8_t)tls->version);
+    key_put_text(out, tls->group);
+    key_put_text(out, cipher ? cipher : tls->cipher);
+    buf_u8(out, (uint8_t)tls->trust);
+    key_put_text(out, tls->trust_problem);
+    buf_u8(out, (uint8_t)tls->dane);
 }
 
-/* A number that must be one of an enumeration's. */
-static unsigned get_one_of(struct cursor *in, unsigned value, unsigned last)
+void fact_digest_encode(const struct fact *f, struct buf *out)
 {
-    if (value > last)
-        in->failed = true;
-    return in->failed ? 0 : value;
+    encode(f, f->next_hop, f->host, NULL, out);
 }
 
-static const char *get_name(struct cursor *in, struct arena *arena)
+void fact_digest_rest(const struct fact *f, struct buf *out)
 {
-    struct slice text = cursor_block(in);
-
-    if (text.len > 255 || slice_find(text, '\0') != text.len)
-        in->failed = true;
-    return arena_string(arena, in->failed ? slice("", 0) : text);
+    encode(f, KEY_OTHERS, "", "", out);
 }
 
-bool fact_digest_decode(struct slice bytes, struct arena *arena, struct fact_digest *out)
+static void take_flags(unsigned flags, struct fact_digest *f)
 {
-    struct cursor in = cursor_over(bytes);
+    f->encrypted = flags & HAS_TLS;
+    f->tls.name_matches = flags & NAME_MATCHES;
+    f->tls.common_name_matches = flags & COMMON_NAME;
+    f->tls.listed_name = flags & LISTED;
+    f->tls.self_signed = flags & SELF_SIGNED;
+    f->keyword = flags & KEYWORD;
+    f->starttls_missing = flags & STARTTLS_MISSING;
+    f->input.authentic = flags & AUTHENTIC;
+    f->input.memory_holds = flags & MEMORY_HOLDS;
+    f->input.tlsa_usable = flags & TLSA_USABLE;
+}
+
+bool fact_digest_decode(struct slice key, struct arena *arena, struct fact_digest *out)
+{
+    struct cursor in = cursor_over(key);
     struct fact_digest f = { 0 };
     unsigned flags;
 
-    if (cursor_u8(&in) != FORMAT)
+    if (cursor_u8(&in) != TALLY_DELIVERY)
         return false;
-    f.next_hop = get_name(&in, arena);
-    f.host = get_name(&in, arena);
-    f.level = (enum tls_level)get_one_of(&in, cursor_u8(&in), TLS_LEVEL_DANE_ONLY);
-    f.input.need = (enum mail_need)get_one_of(&in, cursor_u8(&in), NEED_TLS_OPTIONAL);
-    f.input.dane = (enum dane_finding)get_one_of(&in, cursor_u8(&in), DANE_AUTH_INSECURE);
-    f.input.sts = (enum sts_finding)get_one_of(&in, cursor_u8(&in), STS_ENFORCE_MISMATCH);
+    f.next_hop = key_get_text(&in, arena);
+    f.host = key_get_text(&in, arena);
+    f.level = (enum tls_level)key_get_one_of(&in, TLS_LEVEL_DANE_ONLY);
+    f.input.need = (enum mail_need)key_get_one_of(&in, NEED_TLS_OPTIONAL);
+    f.input.dane = (enum dane_finding)key_get_one_of(&in, DANE_AUTH_INSECURE);
+    f.input.sts = (enum sts_finding)key_get_one_of(&in, STS_ENFORCE_MISMATCH);
     f.how = get_code(&in);
     f.tls_problem = get_code(&in);
-    flags = get_one_of(&in, cursor_u16(&in), FLAGS_END - 1);
-    f.tls.version = (enum tls_version)get_one_of(&in, cursor_u8(&in), TLS_1_3);
-    f.tls.trust = (enum tls_trust)get_one_of(&in, cursor_u8(&in), TLS_TRUST_PKIX);
-    f.tls.dane = (enum tls_dane)get_one_of(&in, cursor_u8(&in), TLS_DANE_NAME);
-    f.encrypted = flags & HAS_TLS;
-    f.tls.name_matches = flags & NAME_MATCHES;
-    f.tls.common_name_matches = flags & COMMON_NAME;
-    f.tls.listed_name = flags & LISTED;
-    f.tls.self_signed = flags & SELF_SIGNED;
-    f.keyword = flags & KEYWORD;
-    f.starttls_missing = flags & STARTTLS_MISSING;
-    f.input.authentic = flags & AUTHENTIC;
-    f.input.memory_holds = flags & MEMORY_HOLDS;
-    f.input.tlsa_usable = flags & TLSA_USABLE;
-    if (!cursor_ended(&in) || arena->failed)
+    flags = cursor_u16(&in);
+    f.authentication = (enum authentication)key_get_one_of(&in, AUTHENTICATED_DANE);
+    f.tls.version = (enum tls_version)key_get_one_of(&in, TLS_1_3);
+    key_get_text_into(&in, f.tls.group, sizeof f.tls.group);
+    key_get_text_into(&in, f.tls.cipher, sizeof f.tls.cipher);
+    f.tls.trust = (enum tls_trust)key_get_one_of(&in, TLS_TRUST_PKIX);
+    key_get_text_into(&in, f.tls.trust_problem, sizeof f.tls.trust_problem);
+    f.tls.dane = (enum tls_dane)key_get_one_of(&in, TLS_DANE_NAME);
+    take_flags(flags, &f);
+    if (flags >= FLAGS_END || !key_ended(&in, arena))
         return false;
     *out = f;
     return true;

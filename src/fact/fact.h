@@ -23,9 +23,16 @@ struct fact {
     bool keyword;                   /* REQUIRETLS was offered under TLS */
     const struct tls_facts *tls;    /* NULL: in clear, or no handshake was finished */
     uint64_t messages;              /* sent and accepted; counted when the session ends */
+    /* for TLS reports (RFC 8460 4.4) */
+    bool own_report;                /* the session was opened for a TLS report of ours: not reported (TLSRPT-022) */
+    const char *sending_ip, *receiving_ip, *helo;       /* "" when there was no connection */
+    uint64_t policies[POLICY_TYPES];    /* by enum policy_type: ids of the policies applied (tlsrpt/policy.h); 0: none */
 };
 
-/* One line with all of it, event "delivery.attempt" (PD-34). */
+/* What TLS reports make of it: decide_results of its event. */
+size_t fact_results(const struct fact *f, struct policy_result out[POLICY_RESULTS_MAX]);
+
+/* One line with all of it, event "delivery.attempt" (PD-34); to the log, and to the file of records if there is one. */
 void fact_log(const struct fact *f);
 
 #endif

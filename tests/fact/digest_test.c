@@ -99,3 +99,126 @@ TEST(what_is_no_digest_is_refused)
     buf_byte(&bytes, '\0');
     CHECK(!fact_digest_decode(buf_slice(&bytes), &arena, &d));
 }
+
+TEST(keys_begin_with_their_kind_and_those_of_one_next_hop_stand_together)
+{
+    const struct fact f = a_fact(NULL, DANE_NONE);
+    auto_buf struct buf bytes = { 0 };
+    const char start[] = "\x02\x0b" "example.net\x0e" "mx.example.net";
+
+    buf_init(&bytes, 4096);
+    fact_digest_encode(&f, &bytes);
+    CHECK(slice_starts(buf_slice(&bytes), slice(start, sizeof start - 1)));
+}
+
+TEST(a_digest_keeps_key_exchange_cipher_and_what_was_wrong_with_the_certificate)
+{
+    auto_arena struct arena arena = { 0 };
+    const struct tls_facts tls = { .version = TLS_1_2, .group = "P-256", .cipher = "ECDHE-RSA-AES128-GCM-SHA256",
+                                   .trust = TLS_TRUST_UNTRUSTED, .trust_problem = "self-signed certificate", .self_signed = true };
+    const struct fact f = a_fact(&tls, DANE_NONE);
+    struct fact_digest d;
+
+    arena_init(&arena, 4096);
+    d = through(&f, &arena);
+    CHECK_TEXT(d.tls.group, "P-256");
+    CHECK_TEXT(d.tls.cipher, "ECDHE-RSA-AES128-GCM-SHA256");
+    CHECK_TEXT(d.tls.trust_problem, "self-signed certificate");
+    CHECK(d.tls.self_signed && d.tls.trust == TLS_TRUST_UNTRUSTED && d.authentication == AUTHENTICATED_NOT);
+}
+
+/* A table of the four sources; what logs call it is told beside it. */
+TEST(how_the_other_side_proved_who_it_is_is_kept)
+{
+    static const char *const names[] = { "mx.example.net" };
+    static const struct tls_rule by_name = { .level = TLS_LEVEL_VERIFY, .names = names, .name_count = 1 };
+    const struct tls_facts good = { .version = TLS_1_3, .trust = TLS_TRUST_PKIX, .name_matches = true, .listed_name = true },
+                           self_signed = { .version = TLS_1_3, .trust = TLS_TRUST_UNTRUSTED },
+                           matched = { .version = TLS_1_3, .trust = TLS_TRUST_UNTRUSTED, .dane = TLS_DANE_MATCH };
+    const struct {
+        const struct tls_rule *rule;
+        enum dane_finding dane;
+        enum sts_finding sts;
+        const struct tls_facts *tls;
+        enum authentication wanted;
+        const char *verdict;
+    } rows[] = {
+        { &may, DANE_NONE, STS_NONE, NULL, AUTHENTICATED_NOT, "none" },
+        { &may, DANE_NONE, STS_NONE, &self_signed, AUTHENTICATED_NOT, "encrypted" },
+        { &may, DANE_NONE, STS_NONE, &good, AUTHENTICATED_PKIX, "trusted" },
+        { &may, DANE_AUTH_INSECURE, STS_NONE, &matched, AUTHENTICATED_PKIX, "trusted" },
+        { &may, DANE_AUTH, STS_NONE, &matched, AUTHENTICATED_DANE, "verified" },
+        { &may, DANE_AUTH, STS_NONE, &self_signed, AUTHENTICATED_NOT, "encrypted" },
+        { &may, DANE_NONE, STS_ENFORCE_MATCH, &good, AUTHENTICATED_STS, "verified" },
+        { &may, DANE_NONE, STS_TEST_MATCH, &good, AUTHENTICATED_PKIX, "trusted" },
+        { &by_name, DANE_NONE, STS_NONE, &good, AUTHENTICATED_OPERATOR, "verified" },
+    };
+    auto_arena struct arena arena = { 0 };
+
+    arena_init(&arena, 65536);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const struct decide_input input = { .dane = rows[i].dane, .sts = rows[i].sts };
+        struct fact f = a_fact(rows[i].tls, DANE_NONE);
+
+        f.decision = decide(rows[i].rule, &settings, &input, NULL);
+        CHECK_TEXT(verdict_name(&f.decision, f.tls), rows[i].verdict);
+        CHECK_EQUAL(through(&f, &arena).authentication, rows[i].wanted);
+    }
+}
+
+TEST(beyond_a_days_bound_where_to_is_forgotten_and_nothing_else)
+{
+    auto_arena struct arena arena = { 0 };
+    auto_buf struct buf one = { 0 }, other = { 0 };
+    struct tls_facts tls = { .version = TLS_1_3, .group = "X25519", .cipher = "TLS_AES_256_GCM_SHA384", .trust = TLS_TRUST_PKIX,
+                             .name_matches = true };
+    struct fact f = a_fact(&tls, DANE_NONE);
+    struct fact_digest d;
+
+    arena_init(&arena, 4096);
+    buf_init(&one, 4096);
+    buf_init(&other, 4096);
+    fact_digest_rest(&f, &one);
+    f.next_hop = "example.com";
+    f.host = "mail.example.com";
+    snprintf(tls.cipher, sizeof tls.cipher, "TLS_CHACHA20_POLY1305_SHA256");
+    fact_digest_rest(&f, &other);
+    CHECK(slice_equal(buf_slice(&one), buf_slice(&other)));
+    CHECK(fact_digest_decode(buf_slice(&one), &arena, &d));
+    CHECK_TEXT(d.next_hop, "(others)");
+    CHECK_TEXT(d.tls.group, "X25519");
+    CHECK(d.host[0] == '\0' && d.tls.cipher[0] == '\0' && d.encrypted && d.authentication == AUTHENTICATED_PKIX);
+}
+
+/* Digests of the first layout are on disks: they began with 1. */
+TEST(keys_of_another_layout_are_passed_over)
+{
+    auto_arena struct arena arena = { 0 };
+    auto_buf struct buf bytes = { 0 };
+    const struct fact f = a_fact(NULL, DANE_NONE);
+    struct fact_digest d;
+
+    arena_init(&arena, 4096);
+    buf_init(&bytes, 4096);
+    buf_u8(&bytes, 1);
+    fact_digest_encode(&f, &bytes);
+    CHECK(!fact_digest_decode(buf_slice(&bytes), &arena, &d));
+    CHECK(!fact_digest_decode(SLICE(""), &arena, &d));
+}
+
+TEST(names_that_are_too_long_are_cut_and_the_key_stays_within_its_bound)
+{
+    auto_arena struct arena arena = { 0 };
+    auto_buf struct buf bytes = { 0 };
+    char name[1001] = "";
+    struct fact f = a_fact(NULL, DANE_NONE);
+    struct fact_digest d;
+
+    arena_init(&arena, 4096);
+    memset(name, 'a', sizeof name - 1);
+    f.next_hop = f.host = name;
+    buf_init(&bytes, 2048);
+    fact_digest_encode(&f, &bytes);
+    CHECK(!bytes.failed && fact_digest_decode(buf_slice(&bytes), &arena, &d));
+    CHECK_EQUAL(strlen(d.next_hop), 255);
+}
