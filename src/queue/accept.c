@@ -60,6 +60,8 @@ bool envelope_check(const struct envelope *e, struct error *why)
         return fail(why, E_USAGE, "a message needs an id");
     if (e->count == 0)
         return fail(why, E_USAGE, "a message needs a recipient");
+    if (e->head.len > ENVELOPE_HEAD_MAX)
+        return fail(why, E_USAGE, "the head of a message has %zu bytes", e->head.len);
     return true;
 }
 
@@ -78,6 +80,7 @@ struct envelope member_envelope(struct member *m, const struct envelope *e)
     own.origin = arena_string(&m->memory, slice_of(e->origin));
     own.recipients = recipients;
     own.size = m->draft.size;
+    own.head = slice("", 0);
     return own;
 }
 
@@ -123,6 +126,24 @@ static const struct member_kind accept_kind = {
     .brings_mail = true,
 };
 
+/* What is left in memory joins what has gone to disk, and the head comes before all of it. */
+static bool complete_draft(struct engine *e, struct draft *d, struct slice head, struct error *why)
+{
+    struct buf whole;
+
+    d->size += head.len;
+    if (d->spilled)
+        return e->class->spill(e, d, why) && e->class->precede(e, d, head, why);
+    if (head.len == 0)
+        return true;
+    buf_init(&whole, SIZE_MAX / 2);
+    buf_add(&whole, head);
+    buf_add(&whole, buf_slice(&d->memory));
+    buf_done(&d->memory);
+    d->memory = whole;
+    return true;
+}
+
 void queue_accept(struct queue *q, struct incoming *in, const struct envelope *e, queue_answer *answer, void *arg)
 {
     struct accept *a = (struct accept *)member_new(sizeof *a, &accept_kind, answer, arg);
@@ -130,9 +151,10 @@ void queue_accept(struct queue *q, struct incoming *in, const struct envelope *e
 
     a->member.draft = in->draft;
     a->member.has_draft = true;
-    if (why.code == E_NONE && in->draft.spilled && !q->engine->class->spill(q->engine, &a->member.draft, &why))
+    if (why.code == E_NONE && envelope_check(e, &why) &&
+        !complete_draft(q->engine, &a->member.draft, e->head, &why))
         blame(&why, "end of the message");
-    if (why.code == E_NONE && envelope_check(e, &why))
+    if (why.code == E_NONE)
         a->envelope = member_envelope(&a->member, e);
     else
         member_refuse(&a->member, &why);

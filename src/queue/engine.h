@@ -69,8 +69,9 @@ struct engine_class {
      * than an eighth of the file system where that is smaller. */
     bool (*has_room)(struct engine *e, uint64_t minimum_free, struct error *why);
 
-    /* Takes the bytes out of d->memory; what it keeps goes behind what it has. */
+    /* Takes the bytes out of d->memory; what it keeps goes behind what it has. And bytes that go before all of that. */
     bool (*spill)(struct engine *e, struct draft *d, struct error *why);
+    bool (*precede)(struct engine *e, struct draft *d, struct slice bytes, struct error *why);
     void (*drop)(struct engine *e, struct draft *d);    /* releases d->place and d->memory */
 
     /* --- a group ------------------------------------------------------- */
@@ -112,11 +113,17 @@ struct engine_class {
     bool (*operate)(struct engine *e, enum queue_act act, message_id from, message_id to, time_ms now,
                     uint64_t *removed, struct error *why);
 
-    /* Apply: a note in place of the one with its kind and key; an empty value removes it. */
+    /* Apply: a note in place of the one with its kind and key; an empty value removes it. And up to `limit` of a kind that
+     * are due by `now` go. */
     bool (*put_note)(struct engine *e, const struct note *n, struct error *why);
+    bool (*forget_notes)(struct engine *e, uint8_t kind, time_ms now, size_t limit, size_t *count, struct error *why);
 
-    /* Apply: adds to what is counted; and up to `limit` of days before `day` go. */
-    bool (*add_tally)(struct engine *e, const struct tally *t, struct error *why);
+    /* Apply: adds to what is counted under this key; nothing happens, and `found` is false, when nothing is. Begins to
+     * count under a key that was not found. Counts the keys of a day with this first byte. And up to `limit` of days
+     * before `day` go. */
+    bool (*add_tally)(struct engine *e, const struct tally *t, bool *found, struct error *why);
+    bool (*new_tally)(struct engine *e, const struct tally *t, struct error *why);
+    bool (*count_tallies)(struct engine *e, uint32_t day, uint8_t first, uint64_t *count, struct error *why);
     bool (*forget_tallies)(struct engine *e, uint32_t day, size_t limit, size_t *count, struct error *why);
 
     /* Loop: the group is over. The drafts are those of plan(). */
@@ -143,7 +150,7 @@ struct engine_class {
 
     /* The one note with this key, or none; up to `limit` of a kind by key, those
      * behind `after`; up to `limit` by due time, those due by `now` whose key
-     * belongs to `slot` of `slots` (schedule_slot). The cost of each is that of
+     * belongs to `slot` of `slots` (schedule_slot), or to any (QUEUE_ALL_SLOTS). The cost of each is that of
      * what it gives, and for the last of what is due to other slots. */
     bool (*find_note)(struct engine *e, uint8_t kind, const char *key, note_each *each, void *arg, struct error *why);
     bool (*list_notes)(struct engine *e, uint8_t kind, const char *after, size_t limit, note_each *each, void *arg,
@@ -154,6 +161,10 @@ struct engine_class {
     /* Up to `limit` in the order of day and key, those behind (day, after). */
     bool (*list_tallies)(struct engine *e, uint32_t day, struct slice after, size_t limit, engine_each_tally *each,
                          void *arg, struct error *why);
+
+    /* Up to `limit` of one day by key, those that begin with `prefix` and stand behind `after`; costs what it gives. */
+    bool (*find_tallies)(struct engine *e, uint32_t day, struct slice prefix, struct slice after, size_t limit,
+                         engine_each_tally *each, void *arg, struct error *why);
 
     void (*figures)(struct engine *e, struct engine_figures *out);
 };

@@ -134,6 +134,17 @@ void member_enlist(struct queue *q, struct member *m, const struct envelope *e);
 /* Trouble with what is kept for others and has nobody who asks: said when it begins and when it is over. */
 void kept_report(struct queue *q, bool done, const struct error *why);
 
+/* How many keys a day has of one kind. Known of those that were asked about, not stored; the apply thread's. */
+struct crowd {
+    uint32_t day;
+    uint8_t kind;                   /* the first byte of the keys */
+    uint64_t keys;
+};
+struct crowds {
+    struct crowd at[32];
+    size_t count;
+};
+
 /* Counted since the last flush. */
 struct tallies {
     struct table table;             /* of struct counted, by day and key */
@@ -154,6 +165,7 @@ struct queue {
     struct table messages, leases;
     struct table notes;             /* on their way to the disk: the latest of each kind and key */
     struct tallies tallies;
+    struct crowds crowds;
     uint64_t last_lease;            /* numbers begin at random: those of a former process mean nothing here */
     uint64_t recipients;
     size_t held;                    /* messages */

@@ -81,7 +81,7 @@ static void nobody_asked(void *arg, bool done, const struct error *why)
     kept_report(arg, done, why);
 }
 
-static bool note_check(const struct note *n, struct error *why)
+bool note_is_sensible(const struct note *n, struct error *why)
 {
     size_t length = n->key ? strlen(n->key) : 0;
 
@@ -117,7 +117,7 @@ static bool fill_waiting(struct queue *q, const struct note *n)
 void queue_note(struct queue *q, const struct note *n, queue_answer *answer, void *arg)
 {
     struct error why = { 0 };
-    bool sensible = note_check(n, &why);
+    bool sensible = note_is_sensible(n, &why);
     struct note_member *w;
 
     if (sensible && !answer && fill_waiting(q, n))
@@ -230,7 +230,7 @@ static bool is_behind(const struct merging *m, const struct note *n, const struc
 
 static bool is_due(const struct merging *m, const struct note *n, const struct range *r)
 {
-    return n->due <= r->now && schedule_slot(slice_of(n->key), m->q->slots) == r->slot;
+    return n->due <= r->now && (r->slot == QUEUE_ALL_SLOTS || schedule_slot(slice_of(n->key), m->q->slots) == r->slot);
 }
 
 static void merge_begin(struct merging *m, note_belongs *belongs, const struct range *range)
@@ -289,4 +289,42 @@ size_t queue_note_due(struct queue *q, uint8_t kind, unsigned slot, time_ms now,
     merge_begin(&m, is_due, &range);
     read = q->engine->class->due_notes(q->engine, kind, slot, q->slots, now, merge_limit(&m), merge_stored, &m, &why);
     return merge_end(&m, read, &why);
+}
+
+/* --- forgetting ------------------------------------------------------------------- */
+
+/* So many go with one group, so that mail does not wait for all of them. */
+enum { PIECE = 500 };
+
+struct forget_member {
+    struct member member;
+    uint8_t kind;
+    time_ms now;
+    size_t count;
+};
+
+static bool forget_apply(struct member *m, struct engine *e, struct error *why)
+{
+    struct forget_member *f = (struct forget_member *)m;
+
+    return e->class->forget_notes(e, f->kind, f->now, PIECE, &f->count, why);
+}
+
+static void forget_applied(struct queue *q, struct member *m)
+{
+    m->again = m->done && ((struct forget_member *)m)->count == PIECE;
+}
+
+static const struct member_kind forget_kind = {
+    .apply = forget_apply,
+    .applied = forget_applied,
+};
+
+void queue_note_forget(struct queue *q, uint8_t kind, time_ms now)
+{
+    struct forget_member *f = (struct forget_member *)member_new(sizeof *f, &forget_kind, nobody_asked, q);
+
+    f->kind = kind;
+    f->now = now;
+    member_join(q, &f->member);
 }

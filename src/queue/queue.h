@@ -59,6 +59,8 @@ enum tls_request {
     TLS_AS_USUAL,
     TLS_REQUIRED,                   /* MAIL ... REQUIRETLS */
     TLS_OPTIONAL,                   /* the header field TLS-Required: No */
+    TLS_REPORT,                     /* one of our own TLS reports: as TLS_OPTIONAL, and it is neither counted in reports nor
+                                     * bounced, and given up after a day (RFC 8460 3, 5.5) */
 };
 
 struct envelope {
@@ -68,10 +70,14 @@ struct envelope {
     uint64_t size;                  /* bytes of the message; set by the queue */
     bool eight_bit;                 /* it has bytes above 127 */
     enum tls_request tls;
+    struct slice head;              /* of queue_accept: bytes that stand before the message, known only at its end (a DKIM
+                                     * signature, at most ENVELOPE_HEAD_MAX). From then on they are part of it, and this is empty */
     const char *origin;             /* for people: "client.example.org[192.0.2.7] ESMTPS TLSv1.3" */
     const struct queue_recipient *recipients;
     size_t count;
 };
+
+enum { ENVELOPE_HEAD_MAX = 8192 };
 
 /* Called from queue_applied: the message is on stable storage, or it is not and never will be. */
 typedef void queue_answer(void *arg, bool done, const struct error *why);
@@ -159,6 +165,9 @@ struct note {
 enum { NOTE_KEY_MAX = 320, NOTE_VALUE_MAX = 128 * 1024 };
 typedef void note_each(void *arg, const struct note *n);
 
+/* E_USAGE: it has no kind or key, or passes the bounds. */
+bool note_is_sensible(const struct note *n, struct error *why) must_check;
+
 /* Put in place of the one with its kind and key; an empty value removes it.
  * Copies. When it cannot be stored the old one stays: E_STORAGE, E_STORAGE_FULL;
  * E_USAGE past the bounds. `answer` may be NULL: trouble is logged then, and of
@@ -174,9 +183,13 @@ bool queue_note_find(struct queue *q, uint8_t kind, const char *key, struct aren
 size_t queue_note_list(struct queue *q, uint8_t kind, const char *after, size_t limit, note_each *each, void *arg);
 
 /* Up to `limit` notes of a kind that are due by `now`, earliest first, of those that belong to `slot`:
- * a key belongs to the slot that a destination of that name would. Returns how many. */
+ * a key belongs to the slot that a destination of that name would; QUEUE_ALL_SLOTS has all. Returns how many. */
+#define QUEUE_ALL_SLOTS UINT32_MAX
 size_t queue_note_due(struct queue *q, uint8_t kind, unsigned slot, time_ms now, size_t limit, note_each *each,
                       void *arg);
+
+/* Those of a kind that are due by `now` go, a piece with each of the next groups. */
+void queue_note_forget(struct queue *q, uint8_t kind, time_ms now);
 
 /* --- tallies -----------------------------------------------------------
  * Counters by day: what happened how often, for statistics. They gather in
@@ -187,8 +200,10 @@ struct tally {
     uint32_t day;                   /* days since 1970-01-01 UTC */
     struct slice key;               /* what is counted, in its owner's words; 1 to TALLY_KEY_MAX bytes */
     uint64_t count;                 /* up to INT64_MAX, where it stays */
+    struct slice rest;              /* of queue_tally: counted under this key instead, once the day has as many as it may have
+                                     * (TALLY_KEYS_MAX) of the kind, the key's first byte; empty: it is dropped then */
 };
-enum { TALLY_KEY_MAX = 2048 };
+enum { TALLY_KEY_MAX = 2048, TALLY_KEYS_MAX = 100000 };
 
 void queue_tally(struct queue *q, const struct tally *t);       /* adds `count`. Copies */
 
@@ -198,6 +213,10 @@ void queue_tally_flush(struct queue *q);
 /* Up to `limit` of the days from `*day` on, in the order of day and key, behind (*day, *after),
  * which it moves on (`after` is a buf of at least TALLY_KEY_MAX). Only those that are stored. Returns how many. */
 size_t queue_tally_list(struct queue *q, uint32_t *day, struct buf *after, size_t limit,
+                        void (*each)(void *arg, const struct tally *t), void *arg);
+
+/* The same of one day, and only keys that begin with `prefix`. The cost is that of what it gives. */
+size_t queue_tally_find(struct queue *q, uint32_t day, struct slice prefix, struct buf *after, size_t limit,
                         void (*each)(void *arg, const struct tally *t), void *arg);
 
 /* Those of days before `day` go, a piece with each of the next groups. */

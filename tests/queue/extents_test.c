@@ -36,6 +36,19 @@ TEST(a_piece_that_continues_the_last_one_joins_it)
     extents_done(&e);
 }
 
+TEST(a_piece_can_go_before_the_others)
+{
+    struct extents e = { 0 };
+
+    extents_precede(&e, (struct extent){ 12, 500, 100 });
+    extents_precede(&e, (struct extent){ 12, 0, 0 });
+    extents_add(&e, (struct extent){ 12, 600, 5 });
+    extents_precede(&e, (struct extent){ 13, 0, 7 });
+    check_text(&e, "13:0:7 12:500:105");
+    CHECK_EQUAL(extents_find(&e, 7).offset, 500);
+    extents_done(&e);
+}
+
 TEST(what_was_written_is_read_back)
 {
     const char *const texts[] = { "1:0:1", "12:0:8192 12:65536:300 11:7:9", "4294967295:0:9223372036854775807" };

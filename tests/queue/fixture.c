@@ -116,6 +116,8 @@ message_id post(struct fixture *f, const char *destinations, size_t size, struct
     struct error why = { 0 };
 
     e.count = recipients_of(destinations, recipients, texts, 64);
+    e.head = slice_first(rest, f->head);
+    rest = slice_after(rest, f->head);
     while (rest.len) {
         struct slice some = slice_first(rest, 7001);
 
@@ -276,6 +278,19 @@ const char *tallies(struct fixture *f, size_t page)
     buf_init(&after, TALLY_KEY_MAX);
     do
         got = queue_tally_list(f->q, &day, &after, page, add_tally, &words);
+    while (got == page);
+    return arena_string(&f->arena, buf_slice(&words));
+}
+
+const char *find_tallies(struct fixture *f, uint32_t day, const char *prefix, size_t page)
+{
+    auto_buf struct buf words, after;
+    size_t got;
+
+    buf_init(&words, SIZE_MAX / 2);
+    buf_init(&after, TALLY_KEY_MAX);
+    do
+        got = queue_tally_find(f->q, day, slice_of(prefix), &after, page, add_tally, &words);
     while (got == page);
     return arena_string(&f->arena, buf_slice(&words));
 }

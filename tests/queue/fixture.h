@@ -12,7 +12,8 @@ struct fixture {
     struct queue *q;
     struct id_maker ids;
     time_ms now;                        /* simulated */
-    enum tls_request tls;               /* of what is posted */
+    enum tls_request tls;               /* of what is posted, */
+    size_t head;                        /* and how many bytes of it come as the envelope's head */
     struct arena arena;                 /* of leases; deliver_all resets it */
 };
 
@@ -66,6 +67,9 @@ void tally(struct fixture *f, uint32_t day, const char *key, uint64_t by);
 
 /* "day:key=count day:key=count" of all that are stored, asked for in pages; in the fixture's arena. */
 const char *tallies(struct fixture *f, size_t page);
+
+/* The same of one day, of the keys that begin with `prefix`. */
+const char *find_tallies(struct fixture *f, uint32_t day, const char *prefix, size_t page);
 
 struct queue_figures figures(struct fixture *f);
 

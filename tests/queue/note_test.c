@@ -255,6 +255,7 @@ TEST(due_notes_come_earliest_first_whether_stored_or_waiting)
         CHECK_TEXT(due_notes(&f, 1, 0, 9, 100), "early=x");
         CHECK_TEXT(due_notes(&f, 1, 0, -4, 100), "");
         CHECK_TEXT(due_notes(&f, 1, 1, 40, 100), "");           /* there is no such slot */
+        CHECK_TEXT(due_notes(&f, 1, QUEUE_ALL_SLOTS, 40, 2), "early=x z=x");
         CHECK_TEXT(due_notes(&f, 2, 0, 40, 100), "");
         commit(&f);
     }
@@ -292,6 +293,7 @@ TEST(a_key_belongs_to_the_slot_of_the_destination_of_its_name)
             while (queue_lease(f.q, f.now, slot, &f.arena, &l)) {
                 snprintf(name, sizeof name, "%s=x", l.destination);
                 CHECK(strstr(stored[slot], name) != NULL);
+                CHECK(strstr(due_notes(&f, 1, QUEUE_ALL_SLOTS, 1, KEYS), name) != NULL);
                 seen++;
             }
         }
@@ -389,5 +391,49 @@ TEST(a_note_that_waits_when_the_queue_closes_is_answered)
     fixture_reopen(&f);
     CHECK(a.count == 1 && !a.done && a.why.code == E_CANCELLED);
     CHECK(note_value(&f, 1, "k") == NULL);
+    fixture_end(&f);
+}
+
+TEST(notes_that_are_due_are_forgotten_a_piece_with_each_group)
+{
+    struct fixture f;
+    char key[16];
+    int groups = 0;
+
+    fixture_begin(&f);
+    for (int i = 0; i < 1200; i++) {
+        snprintf(key, sizeof key, "key%d", i);
+        put_note(&f, 1, key, i % 50, "x", NULL);
+    }
+    put_note(&f, 1, "later", 51, "x", NULL);
+    put_note(&f, 1, "never", TIME_NEVER, "x", NULL);
+    put_note(&f, 2, "another", 1, "x", NULL);
+    commit(&f);
+    queue_note_forget(f.q, 1, 50);
+    for (struct group *g; (g = queue_group(f.q)); groups++) {
+        group_apply(g);
+        queue_applied(f.q, g);
+    }
+    CHECK_EQUAL(groups, 3);
+    CHECK_TEXT(list_notes(&f, 1, "", 100), "later=x never=x");
+    CHECK_TEXT(list_notes(&f, 2, "", 100), "another=x");
+    fixture_end(&f);
+}
+
+/* In whatever order they come: what is wanted longer now is not forgotten. */
+TEST(a_note_that_is_put_off_while_it_is_being_forgotten_stays)
+{
+    struct fixture f;
+
+    fixture_begin(&f);
+    put_note(&f, 1, "before", 5, "old", NULL);
+    put_note(&f, 1, "behind", 5, "old", NULL);
+    commit(&f);
+    put_note(&f, 1, "before", 50, "new", NULL);
+    queue_note_forget(f.q, 1, 10);
+    put_note(&f, 1, "behind", 50, "new", NULL);
+    CHECK_TEXT(list_notes(&f, 1, "", 100), "before=new behind=new");
+    commit(&f);
+    CHECK_TEXT(list_notes(&f, 1, "", 100), "before=new behind=new");
     fixture_end(&f);
 }

@@ -2,6 +2,7 @@
 #include "tests/queue/fixture.h"
 
 #include "base/memory.h"
+#include "queue/engine.h"
 
 /* --- accepting ------------------------------------------------------------ */
 
@@ -35,6 +36,54 @@ TEST(an_accepted_message_is_leased_as_it_came)
     fixture_end(&f);
 }
 
+/* A DKIM signature is known at the end of a message only, but stands before it. */
+TEST(the_head_is_the_beginning_of_the_message_once_it_is_accepted)
+{
+    static const size_t sizes[] = { 300, 301, 5000, DRAFT_MEMORY_MAX, DRAFT_MEMORY_MAX + 300, DRAFT_MEMORY_MAX + 301,
+                                    LEASE_BODY_MAX, LEASE_BODY_MAX + 1, 300000 };
+    enum { SIZES = sizeof sizes / sizeof *sizes };
+    struct fixture f;
+    struct lease l;
+    size_t seen = 0;
+
+    for (size_t together = 1; together <= SIZES; together += SIZES - 1) {       /* in the database, and in segments */
+        fixture_begin(&f);
+        f.head = 300;
+        for (size_t i = 0; i < SIZES; i++) {
+            post(&f, "a.example", sizes[i], NULL);
+            if (i % together == 0)
+                commit(&f);
+        }
+        commit(&f);
+        for (int again = 0; again < 2; again++) {
+            for (seen = 0; take(&f, &l); seen++)
+                CHECK(slice_empty(l.envelope.head));
+            CHECK_EQUAL(seen, SIZES);
+            fixture_reopen(&f);
+        }
+        CHECK_EQUAL(deliver_all(&f), SIZES);
+        CHECK_EQUAL(figures(&f).body_bytes, 0);
+        fixture_end(&f);
+    }
+}
+
+TEST(a_head_has_a_bound)
+{
+    struct answered a = { 0 };
+    struct fixture f;
+
+    fixture_begin(&f);
+    f.head = ENVELOPE_HEAD_MAX;
+    deposit(&f, "a.example", 2 * ENVELOPE_HEAD_MAX);
+    f.head = ENVELOPE_HEAD_MAX + 1;
+    post(&f, "a.example", 2 * ENVELOPE_HEAD_MAX, &a);
+    commit(&f);
+    CHECK(a.count == 1 && !a.done);
+    CHECK_EQUAL(a.why.code, E_USAGE);
+    CHECK_EQUAL(deliver_all(&f), 1);
+    fixture_end(&f);
+}
+
 static void see_tls(void *arg, const struct queue_view *v)
 {
     CHECK_EQUAL(v->envelope.tls, *(enum tls_request *)arg);
@@ -43,7 +92,7 @@ static void see_tls(void *arg, const struct queue_view *v)
 /* RFC 8689 3: what the sender asked of TLS stays with the message, and with the bounce it causes. */
 TEST(what_the_sender_asked_of_tls_stays_with_the_message)
 {
-    enum tls_request wishes[] = { TLS_AS_USUAL, TLS_REQUIRED, TLS_OPTIONAL };
+    enum tls_request wishes[] = { TLS_AS_USUAL, TLS_REQUIRED, TLS_OPTIONAL, TLS_REPORT };
     struct lease l;
 
     for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {

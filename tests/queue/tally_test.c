@@ -239,3 +239,164 @@ TEST(what_has_gathered_when_the_queue_closes_is_gone_without_harm)
     CHECK_TEXT(tallies(&f, 10), "");
     fixture_end(&f);
 }
+
+/* --- by prefix ------------------------------------------------------------- */
+
+TEST(tallies_are_found_by_what_their_keys_begin_with)
+{
+    struct fixture f;
+
+    fixture_begin(&f);
+    for (const char *const *key = (const char *const[]){ "a", "ab", "ab1", "ab2", "abc", "b", "\xff", NULL }; *key; key++)
+        for (uint32_t day = 4; day <= 6; day++)
+            tally(&f, day, *key, day);
+    flush(&f);
+    for (size_t page = 1; page < 4; page++) {
+        CHECK_TEXT(find_tallies(&f, 5, "ab", page), "5:ab=5 5:ab1=5 5:ab2=5 5:abc=5");
+        CHECK_TEXT(find_tallies(&f, 5, "ab1", page), "5:ab1=5");
+        CHECK_TEXT(find_tallies(&f, 5, "\xff", page), "5:\xff=5");
+        CHECK_TEXT(find_tallies(&f, 5, "c", page), "");
+        CHECK_TEXT(find_tallies(&f, 5, "", page), "5:a=5 5:ab=5 5:ab1=5 5:ab2=5 5:abc=5 5:b=5 5:\xff=5");
+        CHECK_TEXT(find_tallies(&f, 7, "", page), "");
+    }
+    fixture_end(&f);
+}
+
+static void see_name(void *arg, const struct tally *t)
+{
+    snprintf(arg, 16, "%.*s", SLICE_ARGS(t->key));
+}
+
+/* So that a reader may leap from one domain to the next. */
+TEST(the_place_behind_which_tallies_are_found_need_not_be_a_key)
+{
+    static const struct { const char *after, *prefix, *found; } cases[] = {
+        { "", "b", "b1" }, { "a", "b", "b1" }, { "b1", "b", "b1x" }, { "b1\xff", "b", "b2" }, { "b2", "b", "" },
+        { "b2\xff", "", "c" }, { "c", "b", "" }, { "\xff\xff", "", "" } };
+    struct fixture f;
+
+    fixture_begin(&f);
+    for (const char *const *key = (const char *const[]){ "a", "b1", "b1x", "b2", "c", NULL }; *key; key++)
+        tally(&f, 5, *key, 1);
+    flush(&f);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        auto_buf struct buf after;
+        char found[16] = "";
+
+        buf_init(&after, TALLY_KEY_MAX);
+        buf_add(&after, slice_of(cases[i].after));
+        queue_tally_find(f.q, 5, slice_of(cases[i].prefix), &after, 1, see_name, found);
+        CHECK_TEXT(found, cases[i].found);
+        CHECK_SLICE(buf_slice(&after), found[0] ? cases[i].found : cases[i].after);
+    }
+    fixture_end(&f);
+}
+
+/* --- too many keys ------------------------------------------------------------- */
+
+/* `count` keys that begin with `kind`, from number `from`. */
+static void crowd(struct fixture *f, uint32_t day, char kind, int from, int count)
+{
+    char key[16];
+
+    for (int i = from; i < from + count; i++) {
+        snprintf(key, sizeof key, "%c%d", kind, i);
+        queue_tally(f->q, &(struct tally){ day, slice_of(key), 1, SLICE("rest") });
+    }
+}
+
+static void check_full(struct fixture *f, uint32_t day, int rest)
+{
+    char text[96], wanted[64] = "";
+
+    snprintf(text, sizeof text, "SELECT count(*) FROM tally WHERE day = %u AND substr(key, 1, 1) = x'6b'", day);
+    CHECK_EQUAL(number(f, text), TALLY_KEYS_MAX);
+    if (rest)
+        snprintf(wanted, sizeof wanted, "%u:rest=%d", day, rest);
+    CHECK_TEXT(find_tallies(f, day, "rest", 10), wanted);
+}
+
+TEST(a_day_has_so_many_keys_of_a_kind_and_the_others_count_under_their_rest)
+{
+    struct fixture f;
+
+    fixture_begin(&f);
+    crowd(&f, 7, 'k', 0, TALLY_KEYS_MAX - 5);
+    flush(&f);
+    crowd(&f, 7, 'k', TALLY_KEYS_MAX - 5, 10);          /* five fit */
+    flush(&f);
+    check_full(&f, 7, 5);
+    crowd(&f, 7, 'k', 0, 3);                            /* those that have a place keep it */
+    crowd(&f, 8, 'k', 0, 3);                            /* another day, */
+    crowd(&f, 7, 'l', 0, 3);                            /* another kind */
+    queue_tally(f.q, &(struct tally){ 7, SLICE("k and no rest"), 1 });
+    flush(&f);
+    check_full(&f, 7, 5);
+    CHECK_TEXT(find_tallies(&f, 7, "k0", 10), "7:k0=2");
+    CHECK_TEXT(find_tallies(&f, 8, "", 10), "8:k0=1 8:k1=1 8:k2=1");
+    CHECK_TEXT(find_tallies(&f, 7, "l", 10), "7:l0=1 7:l1=1 7:l2=1");
+    CHECK_TEXT(find_tallies(&f, 7, "k and", 10), "");
+    fixture_reopen(&f);                                 /* what is known of the day is found again */
+    crowd(&f, 7, 'k', TALLY_KEYS_MAX + 100, 20);
+    flush(&f);
+    check_full(&f, 7, 25);
+    fixture_end(&f);
+}
+
+/* Even a rest that is as hostile as the keys: there is a little room for them, then none. */
+TEST(rests_of_the_same_kind_are_bounded_as_well)
+{
+    struct fixture f;
+    char key[16], rest[16];
+
+    fixture_begin(&f);
+    for (int i = 0; i < 2 * TALLY_KEYS_MAX; i++) {
+        snprintf(key, sizeof key, "k%d", i);
+        snprintf(rest, sizeof rest, "kr%d", i);
+        queue_tally(f.q, &(struct tally){ 7, slice_of(key), 1, slice_of(rest) });
+    }
+    flush(&f);
+    CHECK_EQUAL(number(&f, "SELECT count(*) FROM tally"), TALLY_KEYS_MAX + TALLY_KEYS_MAX / 10);
+    fixture_end(&f);
+}
+
+/* What was rolled back takes no place, however often it was tried. */
+TEST(keys_that_could_not_be_stored_take_no_place)
+{
+    struct fixture f;
+
+    disk_install();
+    fixture_begin(&f);
+    crowd(&f, 7, 'k', 0, TALLY_KEYS_MAX - 50);
+    flush(&f);
+    for (int i = 0; i < 5; i++) {
+        disk_fail(1, SIZE_MAX - 1, true);
+        crowd(&f, 7, 'k', TALLY_KEYS_MAX - 50 + 10 * i, 10);
+        flush(&f);
+        CHECK(disk_failed());
+        disk_fail(0, 0, false);
+    }
+    flush(&f);
+    check_full(&f, 7, 0);
+    crowd(&f, 7, 'k', TALLY_KEYS_MAX, 1);
+    flush(&f);
+    check_full(&f, 7, 1);
+    fixture_end(&f);
+}
+
+TEST(more_days_and_kinds_than_are_remembered_are_counted_as_well)
+{
+    struct fixture f;
+    char key[] = "?1";
+
+    fixture_begin(&f);
+    for (int round = 0; round < 2; round++)
+        for (uint32_t day = 0; day < 10; day++)
+            for (key[0] = 'a'; key[0] <= 'z'; key[0]++) {
+                key[1] = (char)('1' + round);
+                tally(&f, day, key, 1);
+            }
+    flush(&f);
+    CHECK_EQUAL(number(&f, "SELECT count(*) FROM tally WHERE count = 1"), 2 * 10 * 26);
+    fixture_end(&f);
+}

@@ -161,7 +161,7 @@ TEST(a_migration_that_cannot_be_made_leaves_the_queue_as_it_was)
 /* (P2) What nobody here could have written must not lower the floor. */
 TEST(a_wish_about_tls_that_is_not_known_counts_as_required)
 {
-    const int strange[] = { 3, -1, 99 };
+    const int strange[] = { 4, -1, 99 };
     struct fixture f;
     struct lease l;
 

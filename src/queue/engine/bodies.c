@@ -47,24 +47,48 @@ static void occupy(struct sqlite *s, struct draft *d, struct extent piece)
         segments_use(&s->segments, &added);
 }
 
+/* Bytes that go to disk before their group. */
+static bool write_early(struct sqlite *s, struct slice bytes, struct extent *piece, struct error *why)
+{
+    struct iovec part = { (char *)bytes.at, bytes.len };
+    int fd;
+
+    if (!segments_reserve(&s->segments, bytes.len, piece, why))
+        return false;
+    fd = segments_fd(&s->segments, piece->segment, why);
+    return (fd >= 0 && io_write(fd, &part, 1, piece->offset, why)) ||
+           blame(why, "segment %u", (unsigned)piece->segment);
+}
+
 bool bodies_spill(struct engine *e, struct draft *d, struct error *why)
 {
     struct sqlite *s = sqlite_of(e);
     struct slice bytes = buf_slice(&d->memory);
-    struct iovec part = { (char *)bytes.at, bytes.len };
     struct extent piece;
-    int fd;
 
     if (bytes.len == 0)
         return true;
-    if (!segments_reserve(&s->segments, bytes.len, &piece, why))
+    if (!write_early(s, bytes, &piece, why))
         return false;
-    fd = segments_fd(&s->segments, piece.segment, why);
-    if (fd < 0 || !io_write(fd, &part, 1, piece.offset, why))
-        return blame(why, "segment %u", (unsigned)piece.segment);
     occupy(s, d, piece);
     d->spilled = true;
     buf_clear(&d->memory);
+    return true;
+}
+
+bool bodies_precede(struct engine *e, struct draft *d, struct slice bytes, struct error *why)
+{
+    struct sqlite *s = sqlite_of(e);
+    struct extent piece;
+    struct extents added = { .at = &piece, .count = 1 };
+
+    assert(d->spilled);
+    if (bytes.len == 0)
+        return true;
+    if (!write_early(s, bytes, &piece, why))
+        return false;
+    extents_precede(&d->place->extents, piece);
+    segments_use(&s->segments, &added);
     return true;
 }
 

@@ -10,6 +10,14 @@ void extents_done(struct extents *e)
     *e = (struct extents){ 0 };
 }
 
+static void make_room(struct extents *e)
+{
+    if (e->count < e->capacity)
+        return;
+    e->capacity = e->capacity ? e->capacity * 2 : 1;        /* one is what nearly all have */
+    e->at = memory_grow(e->at, e->capacity, sizeof *e->at);
+}
+
 void extents_add(struct extents *e, struct extent more)
 {
     struct extent *last = e->count ? &e->at[e->count - 1] : NULL;
@@ -20,11 +28,17 @@ void extents_add(struct extents *e, struct extent more)
         last->length += more.length;
         return;
     }
-    if (e->count == e->capacity) {
-        e->capacity = e->capacity ? e->capacity * 2 : 1;        /* one is what nearly all have */
-        e->at = memory_grow(e->at, e->capacity, sizeof *e->at);
-    }
+    make_room(e);
     e->at[e->count++] = more;
+}
+
+void extents_precede(struct extents *e, struct extent first)
+{
+    if (first.length == 0)
+        return;
+    make_room(e);
+    memmove(e->at + 1, e->at, e->count++ * sizeof *e->at);
+    e->at[0] = first;
 }
 
 uint64_t extents_length(const struct extents *e)

@@ -23,6 +23,9 @@ void extents_done(struct extents *e);       /* zeroed is fine, and is what remai
 /* Behind the others; joins the last one when it continues it. */
 void extents_add(struct extents *e, struct extent more);
 
+/* Before the others. */
+void extents_precede(struct extents *e, struct extent first);
+
 uint64_t extents_length(const struct extents *e);
 
 void extents_text(const struct extents *e, struct buf *out);

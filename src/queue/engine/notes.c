@@ -32,12 +32,54 @@ bool notes_put(struct engine *e, const struct note *n, struct error *why)
     return sqlite_run(s, statement, why) || blame(why, "note on %s", n->key);
 }
 
-bool tallies_add(struct engine *e, const struct tally *t, struct error *why)
+bool notes_forget(struct engine *e, uint8_t kind, time_ms now, size_t limit, size_t *count, struct error *why)
 {
     struct sqlite *s = sqlite_of(e);
 
-    return sqlite_run(s, sqlite_bind(s, SQL_ADD_TALLY, why, "ibi", (int64_t)t->day, t->key, (int64_t)t->count), why) ||
+    if (!sqlite_run(s, sqlite_bind(s, SQL_FORGET_NOTES, why, "iii", (int64_t)kind, (int64_t)now, (int64_t)limit), why))
+        return false;
+    *count = (size_t)sqlite3_changes64(s->writer);
+    return true;
+}
+
+static bool change_tally(struct sqlite *s, enum statement which, const struct tally *t, struct error *why)
+{
+    return sqlite_run(s, sqlite_bind(s, which, why, "ibi", (int64_t)t->day, t->key, (int64_t)t->count), why) ||
            blame(why, "tally");
+}
+
+bool tallies_add(struct engine *e, const struct tally *t, bool *found, struct error *why)
+{
+    struct sqlite *s = sqlite_of(e);
+
+    if (!change_tally(s, SQL_ADD_TALLY, t, why))
+        return false;
+    *found = sqlite3_changes64(s->writer) > 0;
+    return true;
+}
+
+bool tallies_new(struct engine *e, const struct tally *t, struct error *why)
+{
+    return change_tally(sqlite_of(e), SQL_NEW_TALLY, t, why);
+}
+
+bool tallies_count(struct engine *e, uint32_t day, uint8_t first, uint64_t *count, struct error *why)
+{
+    struct sqlite *s = sqlite_of(e);
+    char last[1 + TALLY_KEY_MAX];       /* no key is behind it, and has this first byte */
+    sqlite3_stmt *statement;
+    struct error reason = { 0 };
+
+    memset(last, 0xff, sizeof last);
+    last[0] = (char)first;
+    statement = sqlite_bind(s, SQL_COUNT_TALLIES, why, "ibb", (int64_t)day, slice(last, 1), slice(last, sizeof last));
+    if (!statement)
+        return false;
+    while (sqlite_step(s, statement, &reason))
+        *count = (uint64_t)sqlite3_column_int64(statement, 0);
+    if (reason.code != E_NONE && why)
+        *why = reason;
+    return reason.code == E_NONE;
 }
 
 bool tallies_forget(struct engine *e, uint32_t day, size_t limit, size_t *count, struct error *why)
@@ -111,11 +153,10 @@ bool notes_due(struct engine *e, uint8_t kind, unsigned slot, unsigned slots, ti
     return give_notes(s, statement, each, arg, why);
 }
 
-bool tallies_list(struct engine *e, uint32_t day, struct slice after, size_t limit, engine_each_tally *each, void *arg,
-                  struct error *why)
+/* Of a SELECT day, key, count, by key; not those behind the last that begins with `prefix`. */
+static bool give_tallies(struct sqlite *s, sqlite3_stmt *statement, struct slice prefix, engine_each_tally *each,
+                         void *arg, struct error *why)
 {
-    struct sqlite *s = sqlite_of(e);
-    sqlite3_stmt *statement = sqlite_bind(s, SQL_LIST_TALLIES, why, "ibi", (int64_t)day, after, most(limit));
     struct error reason = { 0 };
 
     if (!statement)
@@ -127,9 +168,41 @@ bool tallies_list(struct engine *e, uint32_t day, struct slice after, size_t lim
             .count = (uint64_t)sqlite3_column_int64(statement, 2),
         };
 
+        if (!slice_starts(t.key, prefix)) {
+            sqlite_done(statement);
+            break;
+        }
         each(arg, &t);
     }
     if (reason.code != E_NONE && why)
         *why = reason;
     return reason.code == E_NONE;
+}
+
+bool tallies_list(struct engine *e, uint32_t day, struct slice after, size_t limit, engine_each_tally *each, void *arg,
+                  struct error *why)
+{
+    struct sqlite *s = sqlite_of(e);
+    sqlite3_stmt *statement = sqlite_bind(s, SQL_LIST_TALLIES, why, "ibi", (int64_t)day, after, most(limit));
+
+    return give_tallies(s, statement, slice("", 0), each, arg, why);
+}
+
+/* As SQLite compares blobs. */
+static bool is_behind(struct slice one, struct slice other)
+{
+    size_t both = one.len < other.len ? one.len : other.len;
+    int order = both ? memcmp(one.at, other.at, both) : 0;
+
+    return order != 0 ? order > 0 : one.len > other.len;
+}
+
+bool tallies_find(struct engine *e, uint32_t day, struct slice prefix, struct slice after, size_t limit,
+                  engine_each_tally *each, void *arg, struct error *why)
+{
+    struct sqlite *s = sqlite_of(e);
+    struct slice from = is_behind(after, prefix) ? after : prefix;
+    sqlite3_stmt *statement = sqlite_bind(s, SQL_FIND_TALLIES, why, "ibbi", (int64_t)day, from, after, most(limit));
+
+    return give_tallies(s, statement, prefix, each, arg, why);
 }

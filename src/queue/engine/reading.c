@@ -111,7 +111,14 @@ enum column {
 /* A wish that we do not know, put there by hand or by somebody newer, must not lower the floor (P2). */
 static enum tls_request tls_wish(int64_t stored)
 {
-    return stored == TLS_AS_USUAL ? TLS_AS_USUAL : stored == TLS_OPTIONAL ? TLS_OPTIONAL : TLS_REQUIRED;
+    switch (stored) {
+    case TLS_AS_USUAL:
+    case TLS_OPTIONAL:
+    case TLS_REPORT:
+        return (enum tls_request)stored;
+    default:
+        return TLS_REQUIRED;
+    }
 }
 
 static void hand_row(sqlite3_stmt *row, engine_each *each, void *arg)

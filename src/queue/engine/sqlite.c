@@ -93,9 +93,12 @@ static const char *const sql[ALL_STATEMENTS] = {
     [SQL_PUT_NOTE] = "INSERT INTO note(kind, key, due, value) VALUES(?1, ?2, ?3, ?4)"
                      " ON CONFLICT(kind, key) DO UPDATE SET due = excluded.due, value = excluded.value",
     [SQL_REMOVE_NOTE] = "DELETE FROM note WHERE kind = ?1 AND key = ?2",
+    [SQL_FORGET_NOTES] = "DELETE FROM note WHERE rowid IN"
+                         " (SELECT rowid FROM note WHERE kind = ?1 AND due <= ?2 ORDER BY due, key LIMIT ?3)",
     /* A sum past 64 bits would become a floating-point number. */
-    [SQL_ADD_TALLY] = "INSERT INTO tally(day, key, count) VALUES(?1, ?2, ?3) ON CONFLICT(day, key) DO UPDATE SET"
-                      " count = count + min(excluded.count, 9223372036854775807 - count)",
+    [SQL_ADD_TALLY] = "UPDATE tally SET count = count + min(?3, 9223372036854775807 - count) WHERE day = ?1 AND key = ?2",
+    [SQL_NEW_TALLY] = "INSERT INTO tally(day, key, count) VALUES(?1, ?2, ?3)",
+    [SQL_COUNT_TALLIES] = "SELECT count(*) FROM tally WHERE day = ?1 AND key BETWEEN ?2 AND ?3",
     [SQL_FORGET_TALLIES] = "DELETE FROM tally WHERE (day, key) IN"
                            " (SELECT day, key FROM tally WHERE day < ?1 ORDER BY day, key LIMIT ?2)",
     [SQL_LOAD_MESSAGES] = "SELECT id, size, held, body FROM message ORDER BY id",
@@ -108,9 +111,11 @@ static const char *const sql[ALL_STATEMENTS] = {
     [SQL_OLDEST] = "SELECT arrived FROM message ORDER BY id LIMIT 1",
     [SQL_FIND_NOTE] = "SELECT kind, key, due, value FROM note WHERE kind = ?1 AND key = ?2",
     [SQL_LIST_NOTES] = "SELECT kind, key, due, value FROM note WHERE kind = ?1 AND key > ?2 ORDER BY key LIMIT ?3",
-    [SQL_DUE_NOTES] = "SELECT kind, key, due, value FROM note WHERE kind = ?1 AND due <= ?2 AND slot_of(key, ?3) = ?4"
-                      " ORDER BY due, key LIMIT ?5",
+    [SQL_DUE_NOTES] = "SELECT kind, key, due, value FROM note WHERE kind = ?1 AND due <= ?2"
+                      " AND (?4 = 4294967295 OR slot_of(key, ?3) = ?4) ORDER BY due, key LIMIT ?5",
     [SQL_LIST_TALLIES] = "SELECT day, key, count FROM tally WHERE (day, key) > (?1, ?2) ORDER BY day, key LIMIT ?3",
+    [SQL_FIND_TALLIES] = "SELECT day, key, count FROM tally WHERE day = ?1 AND key >= ?2 AND key <> ?3 ORDER BY key"
+                         " LIMIT ?4",
 };
 
 /* --- errors ------------------------------------------------------------- */
@@ -430,6 +435,7 @@ static const struct engine_class sqlite_class = {
     .close = engine_close,
     .has_room = bodies_has_room,
     .spill = bodies_spill,
+    .precede = bodies_precede,
     .drop = bodies_drop,
     .plan = bodies_plan,
     .write = bodies_write,
@@ -446,7 +452,10 @@ static const struct engine_class sqlite_class = {
     .pick = rows_pick,
     .operate = rows_operate,
     .put_note = notes_put,
+    .forget_notes = notes_forget,
     .add_tally = tallies_add,
+    .new_tally = tallies_new,
+    .count_tallies = tallies_count,
     .forget_tallies = tallies_forget,
     .applied = bodies_applied,
     .tend = housekeeping_tend,
@@ -459,6 +468,7 @@ static const struct engine_class sqlite_class = {
     .list_notes = notes_list,
     .due_notes = notes_due,
     .list_tallies = tallies_list,
+    .find_tallies = tallies_find,
     .figures = reading_figures,
 };
 

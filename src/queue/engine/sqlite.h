@@ -28,11 +28,11 @@ enum statement {
     SQL_PUT_MESSAGE, SQL_PUT_RECIPIENT, SQL_PUT_BODY,
     SQL_END_RECIPIENT, SQL_DEFER_RECIPIENT, SQL_TELL_DELAY, SQL_FINISH, SQL_DROP_BODY,
     SQL_PICK, SQL_RETRY, SQL_HOLD, SQL_REMOVE_RECIPIENTS, SQL_REMOVE_BODIES, SQL_REMOVE_MESSAGES, SQL_MOVE,
-    SQL_PUT_NOTE, SQL_REMOVE_NOTE, SQL_ADD_TALLY, SQL_FORGET_TALLIES,
+    SQL_PUT_NOTE, SQL_REMOVE_NOTE, SQL_FORGET_NOTES, SQL_ADD_TALLY, SQL_NEW_TALLY, SQL_COUNT_TALLIES, SQL_FORGET_TALLIES,
     WRITER_STATEMENTS,
     /* reader */
     SQL_LOAD_MESSAGES = WRITER_STATEMENTS, SQL_LOAD_RECIPIENTS, SQL_ROWS, SQL_ROWS_OF_ONE, SQL_PLACE, SQL_BODY,
-    SQL_PLACES, SQL_OLDEST, SQL_FIND_NOTE, SQL_LIST_NOTES, SQL_DUE_NOTES, SQL_LIST_TALLIES,
+    SQL_PLACES, SQL_OLDEST, SQL_FIND_NOTE, SQL_LIST_NOTES, SQL_DUE_NOTES, SQL_LIST_TALLIES, SQL_FIND_TALLIES,
     ALL_STATEMENTS
 };
 
@@ -145,19 +145,25 @@ void reading_figures(struct engine *e, struct engine_figures *out);
 /* --- notes.c -------------------------------------------------------------- */
 bool notes_define(sqlite3 *db);                     /* the SQL function that its statements use */
 bool notes_put(struct engine *e, const struct note *n, struct error *why);
+bool notes_forget(struct engine *e, uint8_t kind, time_ms now, size_t limit, size_t *count, struct error *why);
 bool notes_find(struct engine *e, uint8_t kind, const char *key, note_each *each, void *arg, struct error *why);
 bool notes_list(struct engine *e, uint8_t kind, const char *after, size_t limit, note_each *each, void *arg,
                 struct error *why);
 bool notes_due(struct engine *e, uint8_t kind, unsigned slot, unsigned slots, time_ms now, size_t limit,
                note_each *each, void *arg, struct error *why);
-bool tallies_add(struct engine *e, const struct tally *t, struct error *why);
+bool tallies_add(struct engine *e, const struct tally *t, bool *found, struct error *why);
+bool tallies_new(struct engine *e, const struct tally *t, struct error *why);
+bool tallies_count(struct engine *e, uint32_t day, uint8_t first, uint64_t *count, struct error *why);
 bool tallies_forget(struct engine *e, uint32_t day, size_t limit, size_t *count, struct error *why);
 bool tallies_list(struct engine *e, uint32_t day, struct slice after, size_t limit, engine_each_tally *each, void *arg,
                   struct error *why);
+bool tallies_find(struct engine *e, uint32_t day, struct slice prefix, struct slice after, size_t limit,
+                  engine_each_tally *each, void *arg, struct error *why);
 
 /* --- bodies.c ------------------------------------------------------------- */
 bool bodies_has_room(struct engine *e, uint64_t minimum_free, struct error *why);
 bool bodies_spill(struct engine *e, struct draft *d, struct error *why);
+bool bodies_precede(struct engine *e, struct draft *d, struct slice bytes, struct error *why);
 void bodies_drop(struct engine *e, struct draft *d);
 void bodies_plan(struct engine *e, struct draft **drafts, size_t count);
 bool bodies_write(struct engine *e, struct error *why);
