@@ -31,25 +31,76 @@ static struct address plain_address(const struct address *a)
     return address_from((const struct sockaddr *)&socket_address);
 }
 
-bool fetch_init(struct fetch *f, const struct https_request *r, struct error *why)
+static bool is_address(const char *host)
 {
-    struct buf url;
+    struct address unused;
 
-    assert(r->path[0] == '/');
-    if (!is_host_name(slice_of(r->host)))
+    return address_parse_ip(slice_of(host), &unused);
+}
+
+/* It stands as it is in the request's first line. */
+static bool is_path(struct slice path)
+{
+    for (size_t i = 0; i < path.len; i++)
+        if (path.at[i] <= ' ' || path.at[i] > '~')
+            return false;
+    return slice_starts(path, SLICE("/"));
+}
+
+static bool check(const struct https_request *r, bool clear, struct error *why)
+{
+    if (!is_host_name(slice_of(r->host)) && !(clear && is_address(r->host)))
         return fail(why, E_STS_FETCH, "\"%s\" is not a host name", r->host);
-    if (r->address_count == 0)
-        return fail(why, E_STS_FETCH, "%s has no address", r->host);
-    *f = (struct fetch){ .port = r->port, .most = r->most };
+    if (!is_path(slice_of(r->path)))
+        return fail(why, E_STS_FETCH, "%s: \"%s\" is not a path", r->host, r->path);
+    return r->address_count > 0 || fail(why, E_STS_FETCH, "%s has no address", r->host);
+}
+
+static char *make_url(const struct https_request *r, bool clear)
+{
+    bool brackets = strchr(r->host, ':');
+    struct buf url;
+    char *text;
+
+    buf_init(&url, strlen(r->host) + strlen(r->path) + sizeof "https://[]:65535");
+    buf_text(&url, brackets ? "%s://[%s]:%u%s" : "%s://%s:%u%s", clear ? "http" : "https", r->host, r->port, r->path);
+    text = memory_text(buf_slice(&url));
+    buf_done(&url);
+    return text;
+}
+
+static bool init(struct fetch *f, const struct https_request *r, bool clear, struct error *why)
+{
+    if (!check(r, clear, why))
+        return false;
+    *f = (struct fetch){ .port = r->port, .most = r->most, .clear = clear };
     f->host = memory_text(slice_of(r->host));
     f->expected.host = f->host;
-    buf_init(&url, strlen(r->host) + strlen(r->path) + sizeof "https://:65535");
-    buf_text(&url, "https://%s:%u%s", r->host, r->port, r->path);
-    f->url = memory_text(buf_slice(&url));
-    buf_done(&url);
+    f->url = make_url(r, clear);
     for (size_t i = 0; i < r->address_count && i < FETCH_ADDRESSES_MAX; i++)
         f->addresses[f->address_count++] = plain_address(&r->addresses[i]);
     buf_init(&f->body, r->most);
+    return true;
+}
+
+bool fetch_init(struct fetch *f, const struct https_request *r, struct error *why)
+{
+    return init(f, r, false, why);
+}
+
+bool fetch_init_post(struct fetch *f, const struct https_post *p, struct error *why)
+{
+    struct buf line;
+
+    if (!init(f, &p->to, p->clear, why))
+        return false;
+    f->any_certificate = p->any_certificate;
+    buf_init(&line, sizeof "Content-Type: " + strlen(p->media_type));
+    buf_text(&line, "Content-Type: %s", p->media_type);
+    f->document_type = memory_text(buf_slice(&line));
+    buf_done(&line);
+    f->document = memory_text(p->body);
+    f->document_len = p->body.len;
     return true;
 }
 
@@ -58,6 +109,8 @@ void fetch_done(struct fetch *f)
     assert(!f->easy);
     free(f->host);
     free(f->url);
+    free(f->document_type);
+    free(f->document);
     free(f->content_type);
     buf_done(&f->body);
 }
@@ -90,7 +143,8 @@ static CURLcode begin_tls(CURL *easy, void *ssl_ctx, void *arg)
     struct fetch *f = arg;
 
     f->phase = FETCH_SHAKING_HANDS;
-    tls_web_expect(ssl_ctx, &f->expected);
+    if (!f->any_certificate)
+        tls_web_expect(ssl_ctx, &f->expected);
     return CURLE_OK;
 }
 
@@ -229,18 +283,38 @@ static CURLcode set_callbacks(struct fetch *f)
     return code;
 }
 
+/* Without "Expect: 100-continue", which some hosts leave without an answer. */
+static CURLcode set_method(struct fetch *f)
+{
+    struct curl_slist *longer;
+    CURLcode code = CURLE_OK;
+
+    if (!f->document_type) {
+        SET(CURLOPT_HTTPGET, 1L);
+        return code;
+    }
+    f->fields = curl_slist_append(NULL, f->document_type);
+    longer = curl_slist_append(f->fields, "Expect:");
+    if (!f->fields || !longer)
+        return CURLE_OUT_OF_MEMORY;
+    SET(CURLOPT_POST, 1L);
+    SET(CURLOPT_HTTPHEADER, f->fields);
+    SET(CURLOPT_POSTFIELDS, f->document);       /* which curl does not copy */
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)f->document_len);
+    return code;
+}
+
 static CURLcode set_request(struct fetch *f)
 {
-    CURLcode code = CURLE_OK;
+    CURLcode code = set_method(f);
 
     SET(CURLOPT_URL, f->url);
     SET(CURLOPT_PATH_AS_IS, 1L);
-    SET(CURLOPT_HTTPGET, 1L);
     SET(CURLOPT_USERAGENT, "postern");
     SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
-    SET(CURLOPT_PROTOCOLS_STR, "https");
-    SET(CURLOPT_FOLLOWLOCATION, 0L);        /* RFC 8461 3.3: "HTTP 3xx redirects MUST NOT be followed" */
+    SET(CURLOPT_PROTOCOLS_STR, f->clear ? "http" : "https");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);        /* RFC 8461 3.3: "HTTP 3xx redirects MUST NOT be followed"; TLSRPT-079 */
     SET(CURLOPT_PROXY, "");                 /* nor one that the environment names */
     SET(CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
     SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)f->most);
@@ -252,7 +326,8 @@ static CURLcode set_connection(struct fetch *f)
     CURLcode code = CURLE_OK;
 
     SET(CURLOPT_SHARE, f->names);
-    SET(CURLOPT_RESOLVE, f->resolve);
+    if (f->resolve)
+        SET(CURLOPT_RESOLVE, f->resolve);
     SET(CURLOPT_FRESH_CONNECT, 1L);
     SET(CURLOPT_FORBID_REUSE, 1L);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)time_to_connect(f));
@@ -265,8 +340,8 @@ static CURLcode set_tls(struct fetch *f)
 {
     CURLcode code = CURLE_OK;
 
-    SET(CURLOPT_SSL_VERIFYPEER, 1L);
-    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_SSL_VERIFYPEER, f->any_certificate ? 0L : 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, f->any_certificate ? 0L : 2L);
     SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     SET(CURLOPT_SSL_SESSIONID_CACHE, 0L);
     SET(CURLOPT_CAPATH, NULL);              /* curl keeps what it read only of a file */
@@ -282,8 +357,9 @@ static CURLcode set_up(struct fetch *f)
 
     f->easy = curl_easy_init();
     f->names = curl_share_init();
-    f->resolve = addresses_for_curl(f);
-    if (!f->easy || !f->names || !f->resolve)
+    if (!f->easy || !f->names)
+        return CURLE_OUT_OF_MEMORY;
+    if (!is_address(f->host) && !(f->resolve = addresses_for_curl(f)))
         return CURLE_OUT_OF_MEMORY;
     if (curl_share_setopt(f->names, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) != CURLSHE_OK)
         return CURLE_FAILED_INIT;
@@ -314,11 +390,14 @@ static const char *last_header(const struct fetch *f, const char *name)
 
 /* RFC 9112 9.8: "A response that has neither chunked transfer coding nor
  * Content-Length is complete only if a valid closure alert has been received."
- * curl 7.88 takes any end for the end. */
+ * curl 7.88 takes any end for the end. Where anybody may answer anything may be
+ * cut off; nobody stands in for that alert. */
 static bool is_whole(const struct fetch *f, long status)
 {
     curl_off_t length = -1;
 
+    if (f->clear || f->any_certificate)
+        return true;
     curl_easy_getinfo(f->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     return length >= 0 || last_header(f, "Transfer-Encoding") || status == 204 || status == 304 || f->expected.closed;
 }
@@ -446,8 +525,10 @@ void fetch_stop(struct fetch *f)
     curl_easy_cleanup(f->easy);
     curl_share_cleanup(f->names);
     curl_slist_free_all(f->resolve);
+    curl_slist_free_all(f->fields);
     f->multi = NULL;
     f->easy = NULL;
     f->names = NULL;
     f->resolve = NULL;
+    f->fields = NULL;
 }

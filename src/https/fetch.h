@@ -1,4 +1,4 @@
-/* https/fetch.h - one GET, as libcurl is told of it, and what came of it.
+/* https/fetch.h - one GET or POST, as libcurl is told of it, and what came of it.
  *
  * Knows HTTP as far as curl does not see to it; no fibers. All but
  * fetch_init, fetch_done and fetch_too_late run on the loop: curl and OpenSSL
@@ -21,6 +21,10 @@ struct fetch {
     struct address addresses[FETCH_ADDRESSES_MAX];
     size_t address_count;
     size_t most;
+    bool clear, any_certificate;
+    char *document_type;                /* "Content-Type: ..."; NULL: a GET */
+    char *document;                     /* what is posted */
+    size_t document_len;
 
     const char *ca_file;                /* these from the start on; the file's name is borrowed */
     void *transfer;
@@ -30,7 +34,8 @@ struct fetch {
     struct multi *multi;                /* these while it is started */
     CURL *easy;
     CURLSH *names;                      /* its own DNS cache: that of the multi handle would keep every host for ever */
-    struct curl_slist *resolve;
+    struct curl_slist *resolve;         /* NULL for a host that is an address */
+    struct curl_slist *fields;          /* of the request's header, besides curl's own; NULL: none */
 
     struct tls_web expected;
     enum fetch_phase phase;
@@ -47,6 +52,7 @@ struct fetch {
 
 /* Copies the request. False with E_STS_FETCH when it cannot even be tried. */
 bool fetch_init(struct fetch *f, const struct https_request *r, struct error *why) must_check;
+bool fetch_init_post(struct fetch *f, const struct https_post *p, struct error *why) must_check;
 void fetch_done(struct fetch *f);       /* not while started */
 
 /* `transfer` comes back from multi.h's `ended`. False when curl refused; f->why tells. */

@@ -119,15 +119,11 @@ static void transfer_ended(void *transfer, CURLcode code)
 
 /* --- on a fiber ---------------------------------------------------------------- */
 
-static struct job *job_new(struct https *h, const struct https_request *r, struct error *why)
+static struct job *enqueue(struct https *h, const struct fetch *f)
 {
     struct job *j = NEW(struct job);
 
-    j->owner = h;
-    if (!fetch_init(&j->fetch, r, why)) {
-        free(j);
-        return NULL;
-    }
+    *j = (struct job){ .owner = h, .fetch = *f };
     enlist(j, h->waiting_end);
     h->waiting_end = &j->next;
     soon_add(&h->work);
@@ -168,28 +164,40 @@ static bool take_answer(struct job *j, struct arena *arena, struct https_reply *
     return true;
 }
 
-bool https_get(struct https *h, const struct https_request *r, struct arena *arena, struct https_reply *out,
-               struct error *why)
+static bool finish(struct job *j, time_ms deadline, struct arena *arena, struct https_reply *out, struct error *why)
 {
-    struct job *j = job_new(h, r, why);
     enum wake wake = FIBER_WOKEN;
     bool answered;
 
-    if (!j)
-        return false;
     while (j->state != ENDED && wake == FIBER_WOKEN)
-        wake = gate_wait(&j->gate, r->deadline);
+        wake = gate_wait(&j->gate, deadline);
     if (j->state == ENDED) {
         answered = take_answer(j, arena, out, why);
         job_free(j);
         return answered;
     }
     if (wake == FIBER_CANCELLED)
-        fail(why, E_CANCELLED, "%s: given up while waiting for an answer", r->host);
+        fail(why, E_CANCELLED, "%s: given up while waiting for an answer", j->fetch.host);
     else
         fetch_too_late(&j->fetch, why);
     abandon(j);
     return false;
+}
+
+bool https_get(struct https *h, const struct https_request *r, struct arena *arena, struct https_reply *out,
+               struct error *why)
+{
+    struct fetch f;
+
+    return fetch_init(&f, r, why) && finish(enqueue(h, &f), r->deadline, arena, out, why);
+}
+
+bool https_post(struct https *h, const struct https_post *p, struct arena *arena, struct https_reply *out,
+                struct error *why)
+{
+    struct fetch f;
+
+    return fetch_init_post(&f, p, why) && finish(enqueue(h, &f), p->to.deadline, arena, out, why);
 }
 
 /* --- one for the process ------------------------------------------------------- */

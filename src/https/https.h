@@ -1,7 +1,7 @@
-/* https/https.h - one document from a host that we do not know, over HTTPS.
+/* https/https.h - one document from, or to, a host that we do not know, over HTTPS.
  *
- * For MTA-STS policies (RFC 8461 3.3, spec MTASTS-020 to -031). The only place
- * that sees libcurl. One GET on a new connection; no redirect, proxy, cookie,
+ * For MTA-STS policies (RFC 8461 3.3, spec MTASTS-020 to -031), TLS reports
+ * and hooks. The only place that sees libcurl. One request on a new connection; no redirect, proxy, cookie,
  * cache, authentication, compression or HTTP/0.9; the addresses are given, so
  * curl asks no DNS. What the host may cost has a bound: bytes, time, header
  * size. Nothing blocks: curl is driven by the process's event loop, and runs
@@ -48,5 +48,20 @@ struct https_reply {
  * E_CANCELLED: the fiber is; E_STS_FETCH: everything else. */
 bool https_get(struct https *h, const struct https_request *r, struct arena *arena, struct https_reply *out,
                struct error *why) must_check;
+
+/* --- sending a document ----------------------------------------------------------
+ * For TLS reports (RFC 8460 5.4) and the operator's hooks. The same bounds. */
+struct https_post {
+    struct https_request to;        /* `most`: of the reply's body */
+    const char *media_type;         /* "application/tlsrpt+gzip" */
+    struct slice body;              /* copied */
+    bool any_certificate;           /* TLS, with whomever (TLSRPT-078) */
+    bool clear;                     /* http, for an operator's own hook only; `host` may be an address then */
+};
+
+/* Waits, as https_get, with the same errors. True when an answer came, of whatever status: a redirect is one (TLSRPT-079).
+ * What an unknown host says (any_certificate), or one in clear, may have been cut off. */
+bool https_post(struct https *h, const struct https_post *p, struct arena *arena, struct https_reply *out,
+                struct error *why) must_check;
 
 #endif

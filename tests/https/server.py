@@ -7,7 +7,9 @@ of plain HTTP. The name asked for by SNI chooses the certificate, the path what 
 
 import datetime
 import gzip
+import hashlib
 import ipaddress
+import re
 import socket
 import ssl
 import sys
@@ -135,17 +137,42 @@ def good(c, asked):
 
 def echo(c, asked):
     """What was asked, with facts of TLS in front."""
-    c.sendall(document(f"SNI {c.asked_name} ALPN {c.selected_alpn_protocol()} {c.version()} "
-                       f"reused {c.session_reused}\n".encode() + asked))
+    facts = (f"SNI {c.asked_name} ALPN {c.selected_alpn_protocol()} {c.version()} reused {c.session_reused}\n"
+             if isinstance(c, Wire) else "in clear\n")
+    if asked.startswith(b"POST"):
+        asked = asked.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" + rest_of(c, asked)
+    c.sendall(document(facts.encode() + asked))
 
 
 def status(c, asked):
     code = int(asked.split()[1].rpartition(b"/")[2])
+    if asked.startswith(b"POST"):
+        rest_of(c, asked)
     fields = ["Location: https://good.test/good", "WWW-Authenticate: Basic realm=x"]
     if code in (101, 103, 204, 304):
         c.sendall(head(f"{code} Said", *fields, *(["Upgrade: x", "Connection: Upgrade"] if code == 101 else [])))
     else:
         c.sendall(document(b"said", *fields, status=f"{code} Said"))
+
+
+def rest_of(c, asked):
+    """The document that is posted; what came of it with the header is in `asked`."""
+    header, _, body = asked.partition(b"\r\n\r\n")
+    length = int(re.search(rb"(?i)\ncontent-length: (\d+)", header)[1])
+    while len(body) < length and (more := c.recv(65536)):
+        body += more
+    return body
+
+
+def digest(c, asked):
+    body = rest_of(c, asked)
+    c.sendall(document(f"{len(body)} {hashlib.sha256(body).hexdigest()}".encode()))
+
+
+def hasty(c, asked):
+    """Answers before it has read anything, and leaves."""
+    c.sendall(document(b"too large", "Connection: close", status="413 Content Too Large"))
+    time.sleep(0.3)
 
 
 def size(c, asked):
@@ -194,6 +221,9 @@ HOSTS = {
     "good": good,
     "echo": echo,
     "status": status,
+    "digest": digest,
+    "hasty": hasty,
+    "deaf": lambda c, a: time.sleep(60),
     "size": size, "size-chunked": size, "size-open": size,
     "chunked": chunked,
     "slow": slow,
@@ -232,18 +262,17 @@ HOSTS = {
 
 def serve(raw, tls):
     try:
-        if not tls:
-            raw.recv(4096)
-            raw.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            raw.close()
+        c = tls.wrap_socket(raw, server_side=True) if tls else raw
+        asked = b"" if tls else c.recv(4096)
+        if not tls and not asked.startswith(b"POST"):
+            c.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+            c.close()
             return
-        c = tls.wrap_socket(raw, server_side=True)
-        asked = b""
         while b"\r\n\r\n" not in asked and (more := c.recv(4096)):
             asked += more
         if asked:
             HOSTS[asked.split()[1].split(b"/")[1].decode()](c, asked)
-        if not hasattr(c, "torn"):
+        if tls and not hasattr(c, "torn"):
             c.unwrap()
         c.close()
     except (OSError, ValueError):

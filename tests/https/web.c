@@ -96,13 +96,21 @@ void web_close(void)
 
 /* --- asking -------------------------------------------------------------------- */
 
+static bool post(struct asking *a, const struct https_request *to)
+{
+    struct https_post p = { .to = *to, .media_type = a->media_type, .body = a->document,
+                            .any_certificate = a->any_certificate, .clear = a->clear };
+
+    return https_post(https, &p, &a->arena, &a->reply, &a->why);
+}
+
 static void ask_on_fiber(void *arg)
 {
     struct asking *a = arg;
     struct address addresses[4];
     size_t count = 0;
     time_ms before = clock_now();
-    struct https_request r = { .host = a->host ? a->host : "good.test", .port = a->port ? a->port : web.port,
+    struct https_request r = { .host = a->host ? a->host : "good.test", .port = a->port ? a->port : a->clear ? web.plain_port : web.port,
                                .path = a->path ? a->path : "/good", .addresses = addresses,
                                .most = a->most ? a->most : 65536,
                                .deadline = before + (a->within ? a->within : MINUTES(1)) };
@@ -112,7 +120,7 @@ static void ask_on_fiber(void *arg)
     if (count == 0)
         CHECK(address_parse_ip(SLICE("127.0.0.1"), &addresses[count++]));
     r.address_count = count;
-    a->answered = https_get(https, &r, &a->arena, &a->reply, &a->why);
+    a->answered = a->media_type ? post(a, &r) : https_get(https, &r, &a->arena, &a->reply, &a->why);
     a->took = clock_now() - before;
     if (--running == 0)
         loop_stop();

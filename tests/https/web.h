@@ -33,6 +33,7 @@ bool web_has_ipv6(void);
 void web_open(const struct https_settings *s);
 void web_close(void);
 
+/* A GET; with a media type a POST. */
 struct asking {
     const char *host, *path;            /* good.test, /good */
     const char *at[4];                  /* its addresses; 127.0.0.1 */
@@ -40,6 +41,9 @@ struct asking {
     size_t most;                        /* 64 KiB */
     time_ms within;                     /* a minute */
     size_t arena_bytes;                 /* 1 MiB */
+    struct slice document;              /* posted, when `media_type` is there */
+    const char *media_type;
+    bool any_certificate, clear;
 
     struct fiber *fiber;
     bool answered;
