@@ -351,6 +351,18 @@ static void log_problem(const struct look *l, const struct sts_effect *effect)
             l->lives ? "the policy that is kept stays in force until it expires" : "there is no policy to apply");
 }
 
+/* Only what this very fetch came to: what is remembered of an earlier one was told then. */
+static void tell_failure(const struct look *l, const struct sts_effect *effect)
+{
+    const struct sts_engine *e = l->entry->engine;
+    struct error why = l->problem;
+
+    if (effect->report == E_NONE || l->fetch == STS_FETCH_NOT_TRIED || !e->house.failed)
+        return;
+    why.code = effect->report;
+    e->house.failed(e->self, l->entry->domain, &why, l->lives ? &l->cached : NULL);
+}
+
 static void apply(struct look *l, const struct sts_effect *effect)
 {
     struct entry *n = l->entry;
@@ -417,6 +429,7 @@ static void look(struct look *l)
     effect = sts_effective(l->txt, l->fetch, l->lives ? &l->cached : NULL,
                            l->fetch == STS_FETCH_VALID ? &l->policy : NULL, n->engine->settings.defer_on_error, wall);
     log_problem(l, &effect);
+    tell_failure(l, &effect);
     apply(l, &effect);
     n->txt = l->txt;
     memcpy(n->id, l->record.id, sizeof n->id);

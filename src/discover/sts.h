@@ -22,6 +22,9 @@ struct sts_house {
     enum sts_recall (*recall)(void *self, const char *domain, struct arena *arena, struct slice *value);
     /* Keep it; empty: forget. `due` is when its refresh is wanted. */
     void (*remember)(void *self, const char *domain, time_ms due, struct slice value);
+    /* A policy could not be fetched, or not used: once for each fetch (RFC 8461 6, spec TLSRPT-023). `kept` is
+     * the policy that stays in force, NULL when none does. NULL is fine. */
+    void (*failed)(void *self, const char *domain, const struct error *why, const struct sts_cached *kept);
     /* After sts_engine_stop: nothing is under way any more. NULL is fine. */
     void (*idle)(void *self);
 };

@@ -4,6 +4,8 @@
 
 #include "net/conn.h"
 
+#include <sys/types.h>
+
 /* Takes a connected socket (closed with the conn). On a fiber. */
 struct conn *socket_conn(int fd);
 
@@ -22,6 +24,12 @@ struct conn *dial(const struct address *addresses, size_t count, const struct di
 /* --- listen ----------------------------------------------------------- */
 /* A listening socket: non-blocking, close-on-exec, SO_REUSEADDR, IPV6_V6ONLY. -1 on failure. */
 int listen_on(const struct address *a, int backlog, struct error *why);
+
+/* The same at a path, for a stream, and for datagrams. A socket there at which nobody listens any more makes way. E_USAGE
+ * when something else stands there, E_SYSTEM when somebody still listens. Who may reach it is `mode`, from the first
+ * moment on. */
+int listen_unix(const char *path, mode_t mode, int backlog, struct error *why);
+int bind_datagram(const char *path, mode_t mode, struct error *why);
 
 struct listener;
 /* Calls `accepted` on the loop for each connection, which takes `fd`
