@@ -14,6 +14,7 @@ enum mail_need attempt_need(const struct envelope *e)
     case TLS_REQUIRED:
         return e->sender[0] ? NEED_REQUIRETLS : NEED_REQUIRETLS_NULL;
     case TLS_OPTIONAL:
+    case TLS_REPORT:
         return NEED_TLS_OPTIONAL;
     }
     return NEED_STANDARD;
@@ -33,7 +34,7 @@ void attempt_failed(struct attempt *a, const struct error *why)
 
 bool attempt_is_last(const struct retry_rule *retry, const struct envelope *e)
 {
-    return clock_wall() - e->arrived >= (e->sender[0] ? retry->give_up : retry->give_up_bounce);
+    return clock_wall() - e->arrived >= (bounce_is_pointless(e) ? retry->give_up_bounce : retry->give_up);
 }
 
 bool attempt_learn(struct attempt *a)
@@ -70,8 +71,12 @@ bool attempt_learn(struct attempt *a)
 
 /* --- memory ------------------------------------------------------------------ */
 
-static void log_alarm(const char *next_hop, const struct session *s, unsigned breaks)
+static void log_alarm(const struct courier *c, const char *next_hop, unsigned breaks)
 {
+    const struct session *s = &c->session;
+
+    if (breaks && c->house->alarm)
+        c->house->alarm(c->self, next_hop, s->shown, breaks);
     for (unsigned bit = 1; bit <= BREAK_HOSTS; bit <<= 1) {
         if (breaks & bit) {
             struct log_line l = log_begin(LOG_LEVEL_WARNING, "memory.alarm");
@@ -93,7 +98,7 @@ static void remember(struct courier *c, const char *next_hop, const struct memor
         return;
     if (!c->house->recall(c->self, next_hop, &m))
         return;
-    log_alarm(next_hop, &c->session, memory_see(&m, &c->settings->memory, sight));
+    log_alarm(c, next_hop, memory_see(&m, &c->settings->memory, sight));
     if (m.deliveries > 0)       /* where mail never went there is no habit to come */
         c->house->remember(c->self, next_hop, &m);
 }
@@ -119,12 +124,40 @@ static struct memory_sight sight_of(const struct attempt *a, const struct host_f
 
 /* --- facts --------------------------------------------------------------------- */
 
+static bool tlsa_policy(const struct host_findings *f, struct arena *arena, struct report_policy *out)
+{
+    struct tlsa *all = arena_take(arena, (f->records.count + 1) * sizeof *all);
+
+    for (size_t i = 0; all && i < f->records.count; i++)
+        all[i] = f->records.all[i].tlsa;
+    return all && report_policy_of_tlsa(f->base, all, f->records.count, arena, out);
+}
+
+/* The policies that the decision goes by, as reports quote them. */
+static void note_policies(const struct attempt *a, const struct host_findings *f)
+{
+    struct courier *c = a->courier;
+    struct arena *arena = &a->delivery->arena;
+    struct report_policy p;
+
+    memset(c->policies, 0, sizeof c->policies);
+    c->policies[POLICY_NONE_FOUND] = REPORT_POLICY_NONE;
+    if (!c->house->policy)
+        return;
+    /* The operator may ask for DANE where there are no records: that is reported as well (PD-G5). */
+    if ((f->dane != DANE_NONE || a->rule->tls.level == TLS_LEVEL_DANE_ONLY) && tlsa_policy(f, arena, &p))
+        c->policies[POLICY_TLSA] = c->house->policy(c->self, &p);
+    if (f->sts != STS_NONE && a->sts.policy &&
+        report_policy_of_sts(a->hop.domain, a->sts.text, a->sts.policy->mx, a->sts.policy->mx_count, arena, &p))
+        c->policies[POLICY_STS] = c->house->policy(c->self, &p);
+}
+
 static struct fact fact_of(const struct courier *c, const struct decision *d, const char *next_hop,
                            const struct tls_facts *tls, const struct error *why)
 {
     const struct session *s = &c->session;
 
-    return (struct fact){
+    struct fact f = {
         .wall = clock_wall(),
         .next_hop = next_hop,
         .host = s->host,
@@ -137,7 +170,14 @@ static struct fact fact_of(const struct courier *c, const struct decision *d, co
         .starttls_missing = s->starttls_missing,
         .keyword = tls && s->smtp.peer.requiretls,
         .tls = tls,
+        .own_report = c->own_report,
+        .sending_ip = s->ends.from,
+        .receiving_ip = s->ends.to,
+        .helo = s->ends.helo,
     };
+
+    memcpy(f.policies, c->policies, sizeof f.policies);
+    return f;
 }
 
 static void tell(const struct courier *c, const struct fact *f)
@@ -280,6 +320,7 @@ bool attempt_open(struct attempt *a, const char *host, uint16_t port, bool *stop
 
     a->asked = true;
     a->held = why;
+    c->own_report = a->delivery->lease.envelope.tls == TLS_REPORT;
     c->session = (struct session){ 0 };
     snprintf(c->session.shown, sizeof c->session.shown, "%s", host);
     snprintf(c->session.host, sizeof c->session.host, "%s", host);
@@ -291,6 +332,7 @@ bool attempt_open(struct attempt *a, const char *host, uint16_t port, bool *stop
     host_discover(&discovery, &a->rule->tls, &a->hop, host, port, &a->delivery->arena, found);
     if (found->addresses.count == 0)
         return no_address(a, found);
+    note_policies(a, found);
     holds = memory_holds(&a->memory, &s->memory, clock_wall(), a->only_host && found->addresses.count == 1, &a->held);
     input = host_decide_input(found, a->need, holds);
     d = decide(&a->rule->tls, &s->decide, &input, &why);

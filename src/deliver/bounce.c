@@ -51,14 +51,14 @@ bool bounce_make(const struct bounce_settings *s, enum dsn_action action, const 
                  const struct outcome *all, size_t count, struct slice original_header, time_ms give_up, time_ms wall,
                  struct arena *arena, struct bounce *out)
 {
-    struct slice domain = address_domain(slice_of(original->sender));
-    const struct routing_rule *rule = routing_find(s->routing, domain);
+    struct slice sender = slice_of(original->sender);
+    const struct routing_rule *rule = routing_for(s->routing, sender);
     char own_id[MESSAGE_ID_TEXT], original_id[MESSAGE_ID_TEXT];
     struct dsn_recipient *recipients;
     struct dsn dsn;
 
-    if (original->sender[0] == '\0')
-        return false;       /* RFC 5321 6.1: no error message about an error message */
+    if (bounce_is_pointless(original))
+        return false;
     recipients = arena_take(arena, (count ? count : 1) * sizeof *recipients);
     if (!recipients)
         return false;
@@ -95,7 +95,7 @@ bool bounce_make(const struct bounce_settings *s, enum dsn_action action, const 
         out->envelope.eight_bit = (unsigned char)buf_slice(&out->body).at[i] > 127;
     out->recipient = (struct queue_recipient){
         .address = arena_string(arena, slice_of(original->sender)),
-        .destination = routing_destination(rule, domain, arena),
+        .destination = routing_destination(rule, address_domain(sender), arena),
     };
     out->envelope.recipients = &out->recipient;
     out->envelope.size = buf_len(&out->body);

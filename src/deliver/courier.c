@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "deliver/maildir.h"
+#include "tlsrpt/read.h"
 
 #include <stdio.h>
 
@@ -97,6 +98,37 @@ static void discard(struct delivery *d, struct outcome *outcomes)
         outcomes[i].result = RCPT_DELIVERED;
         outcomes[i].status = "2.0.0";
         outcomes[i].host = "discard";
+        log_outcome(d, &outcomes[i], NULL);
+    }
+}
+
+/* --- reports of others ------------------------------------------------------ */
+
+/* A message that is no report we can use has been read all the same: there is nobody to send it back to. */
+static void read_report(struct courier *c, struct delivery *d, struct outcome *outcomes)
+{
+    struct delivery_source from = { c, d, 0 };
+    auto_buf struct buf message = { 0 };
+    struct error why = { 0 };
+    struct slice piece;
+    bool whole = false, taken;
+
+    buf_init(&message, REPORT_MESSAGE_MAX);
+    while (next_piece(&from, &piece, &why) && !whole && !message.failed) {
+        buf_add(&message, piece);
+        whole = piece.len == 0;
+    }
+    if (message.failed)
+        fail(&why, E_MESSAGE_TOO_LARGE, "a TLS report may have %d bytes", REPORT_MESSAGE_MAX);
+    taken = whole && c->house->report && c->house->report(c->self, buf_slice(&message), &why);
+    for (size_t i = 0; i < d->lease.envelope.count; i++) {
+        if (!taken && !error_is_final(why.code)) {
+            outcomes_fail(&outcomes[i], 1, &why, "reports", &d->arena);
+            continue;
+        }
+        outcomes[i].result = RCPT_DELIVERED;
+        outcomes[i].status = "2.0.0";
+        outcomes[i].host = "reports";
         log_outcome(d, &outcomes[i], NULL);
     }
 }
@@ -344,6 +376,9 @@ void courier_carry(struct courier *c, struct delivery *d, const struct routing_r
         return;
     case ROUTE_MAILDIR:
         carry_to_maildir(c, d, rule, outcomes);
+        return;
+    case ROUTE_REPORTS:
+        read_report(c, d, outcomes);
         return;
     case ROUTE_MX:
     case ROUTE_SMTP:

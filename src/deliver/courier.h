@@ -16,6 +16,8 @@ struct courier {
     char next_hop[256];                 /* whom it was opened for, in the words of its facts */
     struct name_source named_by;        /* its host */
     bool only_address;                  /* there was no other to ask */
+    bool own_report;                    /* it was opened for a TLS report of ours */
+    uint64_t policies[POLICY_TYPES];    /* that its facts name */
     struct memory_sight sight;          /* of the session, for when it ends */
     uint64_t accepted;                  /* messages that the session took for somebody */
 };

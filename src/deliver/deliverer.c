@@ -140,7 +140,7 @@ static bool make_notice(struct deliverer *d, struct delivery *delivery, const st
     const struct envelope *e = &delivery->lease.envelope;
     auto_buf struct buf header = { 0 };
 
-    if (failed == 0 && !wants_delay_notice(d, delivery, wall))
+    if (bounce_is_pointless(e) || (failed == 0 && !wants_delay_notice(d, delivery, wall)))
         return false;
     buf_init(&header, HEADER_MAX);
     read_header(d, delivery, &header);
@@ -194,14 +194,15 @@ static void settle(struct deliverer *d, struct delivery *delivery, struct outcom
         if (failed)
             keep_untold(settlements, e->count, bounce.named, wall + SECONDS(1));
         log_notice(delivery, &bounce, failed > 0);
-    } else if (failed && e->sender[0] != '\0') {
+    } else if (failed && !bounce_is_pointless(e)) {
         log_say(LOG_LEVEL_ERROR, "bounce.impossible", NULL, "the bounce does not fit; the delivery is tried again");
         keep_untold(settlements, e->count, 0, wall + MINUTES(5));
     } else if (failed) {
         char id[MESSAGE_ID_TEXT];
 
         log_say(LOG_LEVEL_WARNING, "bounce.none", NULL,
-                "%s has a null sender: its failure is reported to nobody (RFC 5321 6.1)", message_id_text(e->id, id));
+                "%s has a null sender, or is a TLS report: its failure is reported to nobody (RFC 5321 6.1, RFC 8460 5.5)",
+                message_id_text(e->id, id));
     }
     d->house->settle(d->self, delivery, &s);
     buf_done(&bounce.body);
@@ -232,8 +233,9 @@ static bool reroute(struct deliverer *d, struct delivery *delivery)
     bool changed = false;
 
     for (size_t i = 0; i < e->count; i++) {
-        struct slice domain = address_domain(slice_of(e->recipients[i].address));
-        const char *now = routing_destination(routing_find(d->settings.routing, domain), domain, &delivery->arena);
+        struct slice address = slice_of(e->recipients[i].address);
+        const char *now = routing_destination(routing_for(d->settings.routing, address), address_domain(address),
+                                              &delivery->arena);
 
         if (strcmp(now, delivery->lease.destination) != 0) {
             destinations[i] = now;
@@ -276,8 +278,7 @@ static void deliver_one(struct deliverer *d, struct destination *dest, struct co
                         struct delivery *delivery)
 {
     struct envelope *e = &delivery->lease.envelope;
-    struct slice domain = address_domain(slice_of(e->recipients[0].address));
-    const struct routing_rule *rule = routing_find(d->settings.routing, domain);
+    const struct routing_rule *rule = routing_for(d->settings.routing, slice_of(e->recipients[0].address));
     auto_free struct outcome *outcomes = memory_array(e->count, sizeof *outcomes);
     struct round round = { 0 };
 

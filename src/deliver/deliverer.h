@@ -12,6 +12,7 @@
 #include "deliver/session.h"
 #include "fact/fact.h"
 #include "policy/memory.h"
+#include "tlsrpt/policy.h"
 
 struct deliverer_settings {
     const char *hostname;
@@ -56,6 +57,12 @@ struct delivery_house {
     void (*remember)(void *self, const char *next_hop, const struct memory *m);
     /* An attempt at a host is over, or a session that it opened has ended. */
     void (*tell)(void *self, const struct fact *f);
+    /* The next hop no longer does what it used to: bits of policy/memory.h. */
+    void (*alarm)(void *self, const char *next_hop, const char *relay, unsigned breaks);
+    /* A policy that was applied, for TLS reports: its id (tlsrpt/policy.h). */
+    uint64_t (*policy)(void *self, const struct report_policy *p);
+    /* Mail for an address that takes TLS reports, whole. May wait. False: not now, or not at all (error_is_final). */
+    bool (*report)(void *self, struct slice message, struct error *why);
 };
 
 struct deliverer;

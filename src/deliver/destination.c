@@ -9,7 +9,7 @@ struct destination *destination_new(const char *key, unsigned limit)
     struct destination *d = NEW(struct destination);
 
     d->key = memory_text(slice_of(key));
-    d->local = slice_starts(slice_of(key), SLICE("maildir ")) || strcmp(key, "(discard)") == 0;
+    d->local = slice_starts(slice_of(key), SLICE("maildir ")) || key[0] == '(';
     d->last = &d->first;
     d->limit = limit < FIRST_LIMIT ? limit : FIRST_LIMIT;
     return d;

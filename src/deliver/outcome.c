@@ -2,6 +2,11 @@
 
 #include "base/escape.h"
 
+bool bounce_is_pointless(const struct envelope *original)
+{
+    return original->sender[0] == '\0' || original->tls == TLS_REPORT;
+}
+
 static bool is_open(const struct outcome *o)
 {
     return o->result == RCPT_UNDECIDED || o->result == RCPT_DEFERRED;
@@ -68,8 +73,7 @@ static void give_up(struct outcome *o, struct arena *arena)
 size_t outcomes_settle(struct outcome *all, size_t count, const struct retry_rule *rule, const struct envelope *envelope,
                        uint32_t attempts, time_ms wall, uint64_t random, struct settlement *out, struct arena *arena)
 {
-    bool null_sender = envelope->sender[0] == '\0';
-    time_ms next = retry_next(rule, null_sender, envelope->arrived, attempts, wall, random);
+    time_ms next = retry_next(rule, bounce_is_pointless(envelope), envelope->arrived, attempts, wall, random);
     size_t failed = 0;
 
     for (size_t i = 0; i < count; i++) {

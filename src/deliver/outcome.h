@@ -10,6 +10,10 @@
 #include "queue/queue.h"
 #include "smtp/client.h"
 
+/* Mail whose failure is told to nobody, and that is given up sooner: it has a null sender (RFC 5321 6.1: no error
+ * message about an error message), or is a TLS report of ours (TLSRPT-082). */
+bool bounce_is_pointless(const struct envelope *original);
+
 struct outcome {
     uint32_t number;            /* of the recipient in its message */
     const char *address;

@@ -79,6 +79,16 @@ const struct routing_rule *routing_find(const struct routing *r, struct slice do
     return domain_table_find(r->table, domain);
 }
 
+static const struct routing_rule reports_rule = { .name = "(reports)", .ours = true, .route = { .kind = ROUTE_REPORTS } };
+
+const struct routing_rule *routing_for(const struct routing *r, struct slice address)
+{
+    for (size_t i = 0; i < r->report_count; i++)
+        if (slice_equal_nocase(slice_of(r->reports[i]), address))
+            return &reports_rule;
+    return routing_find(r, address_domain(address));
+}
+
 struct slice address_domain(struct slice address)
 {
     size_t at = slice_find_last(address, '@');
@@ -106,6 +116,8 @@ const char *routing_destination(const struct routing_rule *rule, struct slice do
         return arena_text(arena, "maildir %s", route->path).at;
     case ROUTE_DISCARD:
         return "(discard)";     /* no domain can look like it */
+    case ROUTE_REPORTS:
+        return "(reports)";
     case ROUTE_MX:
         break;
     }

@@ -13,6 +13,7 @@ enum route_kind {
     ROUTE_SMTP,         /* one host, whatever the DNS says of the domain */
     ROUTE_MAILDIR,      /* files */
     ROUTE_DISCARD,      /* delivered to nobody */
+    ROUTE_REPORTS,      /* read as a TLS report of others */
 };
 
 struct route {
@@ -36,8 +37,13 @@ struct routing_rule {
 /* All rules by domain; there is always a default one. */
 struct routing {
     struct domain_table *table; /* of const struct routing_rule */
+    const char *const *reports; /* addresses whose mail is read as TLS reports, whatever the rule of their domain */
+    size_t report_count;
 };
 const struct routing_rule *routing_find(const struct routing *r, struct slice domain);
+
+/* The rule for one address: that of its domain, or ROUTE_REPORTS. Addresses of reports compare without case (they are ours). */
+const struct routing_rule *routing_for(const struct routing *r, struct slice address);
 
 /* The domain of "user@domain"; empty for "Postmaster" and null. */
 struct slice address_domain(struct slice address);

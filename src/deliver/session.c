@@ -98,6 +98,9 @@ static bool connect_to(const struct session_settings *settings, const struct add
     snprintf(s->shown, sizeof s->shown, "%s[%s]:%u", s->host, address_ip_text(&addresses[*used], text),
              addresses[*used].port);
     note_address(s, &addresses[*used]);
+    s->ends.helo[0] = '\0';
+    address_ip_text(&addresses[*used], s->ends.to);
+    address_ip_text(conn_local(conn), s->ends.from);
     smtp_client_init(&s->smtp, conn, settings->hostname, settings->times);
     s->opened = clock_now();
     overhear(s);
@@ -122,6 +125,15 @@ static bool handshake_was_cut(const struct session *s, const struct error *why)
 {
     return s->smtp.last.code == 220 && strcmp(s->smtp.command, "STARTTLS") == 0 && !conn_tls(s->smtp.conn) &&
            (why->code == E_TIMEOUT || why->code == E_CLOSED);
+}
+
+/* After EHLO; the name outlives the connection. */
+static bool say_hello(struct session *s, bool helo_allowed, struct error *why)
+{
+    if (!smtp_hello(&s->smtp, helo_allowed, why))
+        return false;
+    snprintf(s->ends.helo, sizeof s->ends.helo, "%s", s->smtp.peer.name);
+    return true;
 }
 
 /* STARTTLS by the rule's plan. `*broken` when the connection is of no more use. */
@@ -167,7 +179,7 @@ static bool reopen_in_clear(const struct session_settings *settings, const struc
 
     if (!connect_to(settings, address, 1, s, &used, why))
         return false;
-    if (!smtp_hello(&s->smtp, true, why)) {
+    if (!say_hello(s, true, why)) {
         session_close(s, false);
         return false;
     }
@@ -203,7 +215,7 @@ static bool open_at_one(const struct session_settings *settings, const struct se
         return false;
     }
     if (target->implicit_tls) {
-        if (wrap(settings, target, s, why) && smtp_hello(&s->smtp, true, why) &&
+        if (wrap(settings, target, s, why) && say_hello(s, true, why) &&
             decide_keyword(d, s->smtp.peer.requiretls, why))
             return true;
         if (why->code == E_TLS_HANDSHAKE)
@@ -212,7 +224,7 @@ static bool open_at_one(const struct session_settings *settings, const struct se
         return blame(why, "%s", s->shown);
     }
     /* Without EHLO there is no STARTTLS, so HELO will do only where clear text will (SMTP-093). */
-    if (smtp_hello(&s->smtp, clear_allowed, why) && secure(settings, target, s, &broken, why)) {
+    if (say_hello(s, clear_allowed, why) && secure(settings, target, s, &broken, why)) {
         if (!session_tls(s))
             note_lack(s);
         return true;
@@ -230,6 +242,7 @@ static bool open_at_one(const struct session_settings *settings, const struct se
 struct failure {
     struct error why;
     char shown[400];
+    struct session_ends ends;
     int starttls_code;
     bool handshaken;
     struct tls_facts seen;
@@ -243,7 +256,7 @@ static void keep_failure(struct failure *told, const struct session *s, const st
         !(decide_is_definitive(&s->held, told->why.code) && !decide_is_definitive(&s->held, why->code)))
         return;
     *told = (struct failure){ .why = *why, .starttls_code = s->starttls_code, .handshaken = s->handshaken,
-                              .seen = s->seen };
+                              .seen = s->seen, .ends = s->ends };
     memcpy(told->shown, s->shown, sizeof told->shown);
 }
 
@@ -253,6 +266,7 @@ static void tell_failure(const struct failure *told, struct session *s, struct e
     s->starttls_code = told->starttls_code;
     s->handshaken = told->handshaken;
     s->seen = told->seen;
+    s->ends = told->ends;
     memcpy(s->shown, told->shown, sizeof s->shown);
 }
 

@@ -28,11 +28,18 @@ struct session_target {
     time_ms waited;                     /* how long the message has been with us */
 };
 
+/* For reports: texts, "" for what there was not. */
+struct session_ends {
+    char from[ADDRESS_TEXT_MAX], to[ADDRESS_TEXT_MAX];      /* IP addresses, ours and the host's */
+    char helo[256];                     /* the name that the host gave in its reply to EHLO */
+};
+
 struct session {
     struct smtp_client smtp;
     char host[256];                     /* of the target */
     struct decision held;               /* the decision it was opened under */
     uint8_t address[16];                /* of the peer, IPv4 mapped; of the last that answered when it failed */
+    struct session_ends ends;           /* who spoke with whom */
     bool some_unasked;                  /* an address did not answer, or not in time: nothing was final there */
     int starttls_code;                  /* of the reply to STARTTLS, 0 when there was none */
     unsigned lacking;                   /* addresses that answered, and TLS was not to be had there */

@@ -85,6 +85,7 @@ struct lab_case {
     enum { MX_RECORDS, NO_MX, NULL_MX } mail;
     struct lab_host hosts[LAB_HOSTS_MAX];   /* a second one has a name */
     struct lab_policy policy;
+    const char *reports;        /* the case whose host takes TLS reports for this one; NULL: "reports" */
 };
 
 extern const struct lab_case lab_cases[];

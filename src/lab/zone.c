@@ -197,6 +197,19 @@ static void write_policy_records(struct writing *w)
     }
 }
 
+/* RFC 8460 3: who wants to be told what went wrong. */
+static void write_report_records(struct writing *w)
+{
+    for (size_t i = 0; i < lab_case_count; i++) {
+        const struct lab_case *c = &lab_cases[i];
+        const char *owner = lab_name(c, "_smtp._tls.@", &w->names);
+
+        if (is_here(w, owner))
+            buf_text(w->out, "%s. %d IN TXT \"v=TLSRPTv1; rua=mailto:tls-reports@%s." LAB_DOMAIN "\"\n", owner, TTL,
+                     c->reports ? c->reports : "reports");
+    }
+}
+
 static void write_delegations(const struct writing *w)
 {
     for (size_t i = 0; i < w->plan->zone_count; i++) {
@@ -222,6 +235,7 @@ bool zone_write(const struct plan *p, const struct plan_zone *z, struct slice de
     buf_add(out, delegations);
     write_mail_records(&w);
     write_policy_records(&w);
+    write_report_records(&w);
     for (size_t i = 0; good && i < p->host_count; i++)
         good = write_host(&w, &p->hosts[i], why);
     arena_done(&w.names);

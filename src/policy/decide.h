@@ -201,6 +201,7 @@ void decide_after_last_host(enum mail_need need, bool keyword_missing, const str
 /* --- what is reported (RFC 8460 4.3) ------------------------------------------------------- */
 
 enum policy_type { POLICY_TLSA, POLICY_STS, POLICY_NONE_FOUND };
+enum { POLICY_TYPES = POLICY_NONE_FOUND + 1 };
 const char *policy_type_name(enum policy_type t);       /* "tlsa" "sts" "no-policy-found" */
 
 struct policy_result {

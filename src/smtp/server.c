@@ -162,6 +162,7 @@ static void serve_hello(struct dialogue *d, const struct smtp_command *command)
     transaction_reset(d);       /* RFC 5321 4.1.4: "exactly as if a RSET command had been issued" */
     s->esmtp = command->verb == VERB_EHLO;
     escape_line(command->client_name, s->client_name, sizeof s->client_name);
+    memcpy(d->ending->client_name, s->client_name, sizeof d->ending->client_name);
     if (!s->esmtp) {
         dialogue_reply(d, 250, "", "%s", server->hostname);
         return;
@@ -283,6 +284,13 @@ static bool holds_newline(struct slice line)
     return slice_find(line, '\r') < line.len || slice_find(line, '\n') < line.len;
 }
 
+static void refuse_in_clear(struct dialogue *d, enum smtp_verb verb)
+{
+    dialogue_refuse(d, 530, "5.7.0", "Must issue a STARTTLS command first");
+    if (verb == VERB_MAIL)
+        d->ending->refused_in_clear++;
+}
+
 static void serve_command(struct dialogue *d, struct slice line)
 {
     struct smtp_command command;
@@ -293,7 +301,7 @@ static void serve_command(struct dialogue *d, struct slice line)
     if (!command_parse(line, &d->line, &command, &refusal))
         dialogue_refuse(d, refusal.code, refusal.status, "%s", refusal.text);
     else if (d->server->require_tls && !conn_tls(d->conn) && !rules[command.verb].in_clear)
-        dialogue_refuse(d, 530, "5.7.0", "Must issue a STARTTLS command first");
+        refuse_in_clear(d, command.verb);
     else
         rules[command.verb].serve(d, &command);
     rule = &rules[command.verb];

@@ -104,6 +104,8 @@ struct smtp_ending {
     enum smtp_end how;
     char why[240];              /* one line, for the log; "" for QUIT */
     unsigned messages, commands, errors;
+    char client_name[256];      /* of the last HELO or EHLO, whether TLS followed or not: for people only; "" */
+    unsigned refused_in_clear;  /* MAILs (530 5.7.0): the client would have sent mail, but not by TLS */
 };
 
 /* Waits, for the whole session. Does not close the conn. A session that waits
