@@ -9,8 +9,8 @@ import pytest
 TOP = Path(__file__).resolve().parent.parent
 
 # Each room may use itself and the rooms before it.
-ROOMS = ["base", "run", "tls", "net", "dns", "https", "smtp", "message", "policy", "discover", "fact", "queue", "deliver",
-         "lab", "serve", "cli"]
+ROOMS = ["base", "run", "tls", "net", "dns", "https", "smtp", "message", "dkim", "policy", "discover", "fact",
+         "tlsrpt", "queue", "deliver", "lab", "event", "postfix", "web", "serve", "cli"]
 
 # A library's header is seen only where the room of that library is.
 LIBRARY_HOMES = {
@@ -20,7 +20,10 @@ LIBRARY_HOMES = {
     r"(valgrind|sanitizer)/": "src/run/",
     r"unbound\.h": "src/dns/",
     r"curl/": "src/https/",
-    r"jansson\.h": "src/cli/",
+    r"jansson\.h": ("src/cli/", "src/tlsrpt/", "src/postfix/", "src/event/"),
+    r"zlib\.h": "src/tlsrpt/",
+    r"libpsl\.h": "src/tlsrpt/",
+    r"microhttpd\.h": "src/web/",
     r"sqlite3\.h": "src/queue/engine/",
 }
 

@@ -88,16 +88,10 @@ void asking_close(struct asking *a)
 
 /* --- one question ---------------------------------------------------------------- */
 
-static bool ends_answer(uint8_t type)
-{
-    return type == FRAME_LISTED || type == FRAME_OPERATED || type == FRAME_COUNTED || type == FRAME_NOTES_LISTED ||
-           type == FRAME_TALLIES_LISTED;
-}
-
 static void take_frame(struct asking *a, uint8_t type, struct slice body)
 {
     a->nonsense |= a->ended || !a->take(a->arg, type, body);
-    a->ended |= ends_answer(type);
+    a->ended |= operator_ends_answer(type);
 }
 
 static void take_emitted(void *arg, enum frame_type type, struct slice body)
@@ -319,9 +313,9 @@ bool asking_put_note(struct asking *a, const struct note *n, struct error *why)
 struct tally_reading {
     void (*each)(void *arg, const struct tally *t);
     void *arg;
-    struct frame_tally_list next;
+    uint32_t day;                   /* where the next page begins */
     struct buf after;
-    uint32_t count;
+    uint32_t count;                 /* of this one */
 };
 
 static bool take_tally(void *arg, uint8_t type, struct slice body)
@@ -337,7 +331,7 @@ static bool take_tally(void *arg, uint8_t type, struct slice body)
     if (type != FRAME_TALLIES_LISTED || !frame_get_tallies_listed(body, &end))
         return false;
     r->count = end.count;
-    r->next.day = end.day;
+    r->day = end.day;
     buf_clear(&r->after);
     buf_add(&r->after, end.after);
     return true;
@@ -346,7 +340,7 @@ static bool take_tally(void *arg, uint8_t type, struct slice body)
 bool asking_tallies(struct asking *a, uint32_t day, void (*each)(void *arg, const struct tally *t), void *arg,
                     struct error *why)
 {
-    struct tally_reading r = { .each = each, .arg = arg, .next = { .day = day, .limit = OPERATOR_PAGE } };
+    struct tally_reading r = { .each = each, .arg = arg, .day = day };
     auto_buf struct buf frame = { 0 };
     bool answered;
 
@@ -354,9 +348,26 @@ bool asking_tallies(struct asking *a, uint32_t day, void (*each)(void *arg, cons
     buf_init(&r.after, TALLY_KEY_MAX);
     do {
         buf_clear(&frame);
-        r.next.after = buf_slice(&r.after);
-        frame_put_tally_list(&frame, &r.next);
+        frame_put_tally_list(&frame, &(struct frame_tally_list){ r.day, buf_slice(&r.after), OPERATOR_PAGE });
         answered = asking_ask(a, FRAME_TALLY_LIST, buf_slice(&frame), take_tally, &r, why);
+    } while (answered && r.count > 0);
+    buf_done(&r.after);
+    return answered;
+}
+
+bool asking_tallies_of(struct asking *a, uint32_t day, struct slice prefix, void (*each)(void *arg, const struct tally *t),
+                       void *arg, struct error *why)
+{
+    struct tally_reading r = { .each = each, .arg = arg };
+    auto_buf struct buf frame = { 0 };
+    bool answered;
+
+    buf_init(&frame, CHANNEL_FRAME_MAX);
+    buf_init(&r.after, TALLY_KEY_MAX);
+    do {
+        buf_clear(&frame);
+        frame_put_tally_find(&frame, &(struct frame_tally_find){ day, prefix, buf_slice(&r.after), OPERATOR_PAGE });
+        answered = asking_ask(a, FRAME_TALLY_FIND, buf_slice(&frame), take_tally, &r, why);
     } while (answered && r.count > 0);
     buf_done(&r.after);
     return answered;

@@ -37,4 +37,8 @@ bool asking_put_note(struct asking *a, const struct note *n, struct error *why) 
 bool asking_tallies(struct asking *a, uint32_t day, void (*each)(void *arg, const struct tally *t), void *arg,
                     struct error *why) must_check;
 
+/* Those of one day whose keys begin with `prefix`, by key. */
+bool asking_tallies_of(struct asking *a, uint32_t day, struct slice prefix, void (*each)(void *arg, const struct tally *t),
+                       void *arg, struct error *why) must_check;
+
 #endif

@@ -284,6 +284,7 @@ static void build(struct building *b)
     build_delivery(b);
     build_limits(b);
     config_build_policy(b);
+    config_build_watch(b);
 }
 
 struct config *config_read(const char *file, enum config_use use, void (*tell)(void *arg, const char *text), void *arg)

@@ -26,6 +26,26 @@ struct listener_config {
     enum tls_version minimum;
 };
 
+struct dkim_config {
+    const char *domain, *selector, *key_file;
+};
+
+/* Where a hook calls, and for what. */
+struct hook_config {
+    const char *name;
+    unsigned events;                        /* a bit for each event_kind */
+    const char *url;                        /* https://... or, to a loopback address, http://...; NULL: */
+    const char *const *command;             /* run with these arguments, NULL behind the last */
+    time_ms every;                          /* the same event is told again no sooner: 1 h */
+    time_ms timeout;                        /* of one call: 30 s */
+};
+
+/* Something that listens besides SMTP: an address, or a Unix socket's path. */
+struct endpoint_config {
+    struct address address;                 /* when `path` is NULL */
+    const char *path;
+};
+
 struct config {
     struct arena arena;                     /* of everything below */
     const char *file;
@@ -74,6 +94,38 @@ struct config {
         bool enabled;
         struct selftest_names names;
     } selftest;
+    struct {
+        unsigned keep;                      /* days that statistics go back: 90 */
+        const char *file;                   /* every attempt and session as a line of JSON; NULL: nowhere */
+    } facts;
+    const struct dkim_config *dkim;         /* by domain: whose submitted mail, and whose reports, are signed */
+    size_t dkim_count;
+    struct {                                /* TLS-RPT, RFC 8460 */
+        bool enabled;                       /* reports are made and sent */
+        const char *organization, *contact; /* set when enabled */
+        time_ms spread;                     /* after midnight UTC they go out over so long: 4 h */
+        time_ms give_up;                    /* after the first try: 24 h */
+        bool failures_only;                 /* days without failures are not reported */
+        const char *const *receive;         /* addresses whose mail is taken for reports of others */
+        size_t receive_count;
+        const char *const *domains;         /* ours: reports about others are put aside; none: those of `domain` sections */
+        size_t domain_count;
+    } report;
+    struct {                                /* answers for Postfix */
+        const struct endpoint_config *socketmap, *tcp_table;
+        size_t socketmap_count, tcp_table_count;
+        const char *tlsrpt;                 /* path of the datagram socket; NULL: none */
+        bool tlsrpt_attributes;             /* map QUERY has them too, not only QUERYwithTLSRPT */
+    } postfix;
+    struct {
+        const struct address *listen;       /* HTTPS */
+        size_t listen_count;
+    } web;
+    const struct hook_config *hooks;
+    size_t hook_count;
+    struct {
+        time_ms certificate, queue_age;     /* EVENT_CERTIFICATE: so long before it expires, 14 days; 4 h */
+    } alarm;
 };
 
 /* Calls `tell` for each problem, "file:line: what; remedy". NULL when there was any. A command that only asks needs no
@@ -83,5 +135,10 @@ struct config *config_read(const char *file, enum config_use use, void (*tell)(v
 void config_free(struct config *c);
 
 bool config_is_trusted(const struct config *c, const struct address *a);
+
+/* Who signs for a domain; NULL: nobody. */
+const struct dkim_config *config_dkim_for(const struct config *c, struct slice domain);
+
+unsigned config_events(const struct config *c);     /* a bit for each event_kind that some hook wants */
 
 #endif

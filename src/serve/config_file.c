@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "deliver/route.h"
+#include "event/event.h"
 #include "net/address.h"
 #include "smtp/address.h"
 #include "tls/context.h"
@@ -205,6 +206,34 @@ static int check_server(cfg_t *cfg, cfg_opt_t *opt)
                ? 0 : complain(cfg, opt, last_text(opt), "must be an address, perhaps with @port: 192.0.2.53@53");
 }
 
+static int check_mailbox(cfg_t *cfg, cfg_opt_t *opt)
+{
+    auto_arena struct arena scratch = { 0 };
+    struct error why = { 0 };
+    struct mailbox mailbox;
+
+    arena_init(&scratch, 4096);
+    return mailbox_parse(slice_of(last_text(opt)), &scratch, &mailbox, &why) && !mailbox.is_null
+               ? 0 : complain(cfg, opt, last_text(opt), "must be an address such as tls-reports@example.org");
+}
+
+static int check_endpoint(cfg_t *cfg, cfg_opt_t *opt)
+{
+    struct endpoint_config endpoint;
+    struct error why = { 0 };
+
+    return config_endpoint_parse(last_text(opt), &endpoint, &why) ? 0 : complain(cfg, opt, last_text(opt), why.text);
+}
+
+static int check_event(cfg_t *cfg, cfg_opt_t *opt)
+{
+    enum event_kind kind;
+
+    return event_kind_parse(slice_of(last_text(opt)), &kind)
+               ? 0 : complain(cfg, opt, last_text(opt), "is no event: blocked, cleartext, downgrade, policy-vanished, "
+                              "certificate, report or queue-age");
+}
+
 static int check_fingerprint(cfg_t *cfg, cfg_opt_t *opt)
 {
     const char *at = last_text(opt);
@@ -254,6 +283,9 @@ static const struct {
     { "patience", 0, 300 },                 { "fetch-time", 1, 300 },
     { "memory-deliveries", 1, 100000 },     { "memory-span", 0, 366 * 86400 },
     { "memory-hold", 0, 7 * 86400 },        { "memory-forget", 3600, 3660 * 86400L },
+    { "keep", 1, 3660 },                    { "spread", 0, 20 * 3600 },
+    { "every", 0, 30 * 86400 },             { "queue-age", 60, 30 * 86400 },
+    { "expiry", 0, 366 * 86400 },
 };
 
 static int check_number(cfg_t *cfg, cfg_opt_t *opt)
@@ -330,6 +362,25 @@ static cfg_opt_t limits_options[] = {
     CFG_INT("transfer-time", 600, CFGF_NONE), CFG_INT("handshake-time", 60, CFGF_NONE),
     CFG_INT("session-time", 86400, CFGF_NONE), CFG_INT("hops", 100, CFGF_NONE),
     CFG_INT("minimum-free", 67108864, CFGF_NONE), CFG_END() };
+static cfg_opt_t facts_options[] = {
+    CFG_INT("keep", 90, CFGF_NONE), CFG_STR("file", NULL, CFGF_NONE), CFG_END() };
+static cfg_opt_t dkim_options[] = {
+    CFG_STR("selector", NULL, CFGF_NONE), CFG_STR("key", NULL, CFGF_NONE), CFG_END() };
+static cfg_opt_t report_options[] = {
+    CFG_BOOL("enabled", cfg_true, CFGF_NONE), CFG_STR("organization", NULL, CFGF_NONE),
+    CFG_STR("contact", NULL, CFGF_NONE), CFG_INT("spread", 4 * 3600, CFGF_NONE), CFG_INT("give-up", 86400, CFGF_NONE),
+    CFG_BOOL("failures-only", cfg_false, CFGF_NONE), CFG_STR_LIST("receive", no_list, CFGF_NONE),
+    CFG_STR_LIST("domains", no_list, CFGF_NONE), CFG_END() };
+static cfg_opt_t postfix_options[] = {
+    CFG_STR_LIST("socketmap", no_list, CFGF_NONE), CFG_STR_LIST("tcp-table", no_list, CFGF_NONE),
+    CFG_STR("tlsrpt", NULL, CFGF_NONE), CFG_BOOL("tlsrpt-attributes", cfg_false, CFGF_NONE), CFG_END() };
+static cfg_opt_t web_options[] = { CFG_STR_LIST("listen", no_list, CFGF_NONE), CFG_END() };
+static cfg_opt_t hook_options[] = {
+    CFG_STR_LIST("events", no_list, CFGF_NONE), CFG_STR("url", NULL, CFGF_NONE),
+    CFG_STR_LIST("command", no_list, CFGF_NONE), CFG_INT("every", 3600, CFGF_NONE), CFG_INT("timeout", 30, CFGF_NONE),
+    CFG_END() };
+static cfg_opt_t alarm_options[] = {
+    CFG_INT("expiry", 14 * 86400, CFGF_NONE), CFG_INT("queue-age", 4 * 3600, CFGF_NONE), CFG_END() };
 static cfg_opt_t top_options[] = {
     CFG_STR("hostname", NULL, CFGF_NONE),
     CFG_STR("data-directory", "/var/lib/postern", CFGF_NONE),
@@ -349,6 +400,13 @@ static cfg_opt_t top_options[] = {
     CFG_SEC("mta-sts", sts_options, CFGF_NONE),
     CFG_SEC("retry", retry_options, CFGF_NONE),
     CFG_SEC("limits", limits_options, CFGF_NONE),
+    CFG_SEC("facts", facts_options, CFGF_NONE),
+    CFG_SEC("dkim", dkim_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+    CFG_SEC("tls-report", report_options, CFGF_NONE),
+    CFG_SEC("postfix", postfix_options, CFGF_NONE),
+    CFG_SEC("web", web_options, CFGF_NONE),
+    CFG_SEC("hook", hook_options, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES),
+    CFG_SEC("alarm", alarm_options, CFGF_NONE),
     CFG_FUNC("include", &cfg_include),
     CFG_BOOL(SENTINEL, cfg_false, CFGF_NONE),
     CFG_END() };
@@ -374,8 +432,12 @@ static void set_checks(cfg_t *cfg)
         { "policy|requiretls-sts", check_choice }, { "policy|memory", check_choice },
         { "mta-sts|lookup-failure", check_choice }, { "mta-sts|pin|mode", check_choice },
         { "inbound-processes", check_number }, { "outbound-processes", check_number },
+        { "tls-report|contact", check_mailbox }, { "tls-report|receive", check_mailbox },
+        { "postfix|socketmap", check_endpoint }, { "postfix|tcp-table", check_endpoint },
+        { "web|listen", check_endpoint }, { "hook|events", check_event },
     };
-    static const char *const sections[] = { "delivery", "retry", "limits", "policy", "mta-sts" };
+    static const char *const sections[] = { "delivery", "retry", "limits", "policy", "mta-sts", "facts", "tls-report",
+                                            "hook", "alarm" };
 
     for (size_t i = 0; i < COUNT(checks); i++)
         cfg_set_validate_func(cfg, checks[i].option, checks[i].check);

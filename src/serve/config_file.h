@@ -17,6 +17,9 @@ extern const char *const role_words[2], *const tls_words[4], *const log_words[4]
     *const requiretls_sts_words[2], *const lookup_failure_words[2], *const mode_words[3], *const memory_words[4];
 bool config_word(const char *value, const char *const *words, size_t count, unsigned *index) must_check;
 
+/* "127.0.0.1:8461", "[::1]:8461", or the path of a Unix socket. `text` is borrowed. */
+bool config_endpoint_parse(const char *text, struct endpoint_config *out, struct error *why) must_check;
+
 /* NULL after telling what is wrong. libConfuse's error function has no argument
  * of its own, so one file is read at a time; config_problems counts. */
 cfg_t *config_file_parse(const char *file, void (*tell)(void *arg, const char *text), void *arg);

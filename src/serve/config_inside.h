@@ -30,4 +30,8 @@ void config_build_routing(struct building *b);
 
 void config_build_policy(struct building *b);
 
+/* --- config_watch.c: facts, dkim, tls-report, postfix, web, hooks ------------------ */
+
+void config_build_watch(struct building *b);
+
 #endif

@@ -3,6 +3,9 @@
  * inbound   no files, no new sockets: it has its listeners and the store
  * outbound  reads trust anchors and resolver files; writes maildirs
  * store     the data directory and nothing else
+ * policy, report, hooks    read trust anchors, resolver files and authorities; hooks that run commands are not
+ *           confined, since what a command needs is not ours to know
+ * web       no files
  *
  * Where the kernel cannot, a warning says so, once for each process. */
 #ifndef SERVE_CONFINE_H

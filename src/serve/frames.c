@@ -29,7 +29,7 @@ static void get_envelope(struct cursor *in, struct arena *a, struct envelope *e)
     e->arrived = get_time(in);
     e->size = cursor_u64(in);
     e->eight_bit = get_truth(in);
-    e->tls = (enum tls_request)get_choice(in, TLS_OPTIONAL);
+    e->tls = (enum tls_request)get_choice(in, TLS_REPORT);
     e->origin = get_text(in, a);
     count = cursor_u32(in);
     recipients = count <= FRAME_RECIPIENTS_MAX ? arena_take(a, (count + 1) * sizeof *recipients) : NULL;
@@ -64,7 +64,7 @@ bool frame_get_link(struct slice body, struct frame_link *f)
     f->role = cursor_u8(&in);
     f->slot = cursor_u16(&in);
     f->generation = cursor_u32(&in);
-    return f->role <= LINK_OUTBOUND && complete(&in, NULL);
+    return f->role < LINK_ROLES && complete(&in, NULL);
 }
 
 bool frame_get_ticket(struct slice body, uint64_t *ticket)
@@ -96,6 +96,7 @@ void frame_put_accept(struct buf *out, const struct frame_accept *f)
 {
     buf_u64(out, f->ticket);
     put_envelope(out, &f->envelope);
+    buf_block(out, f->envelope.head);
     buf_add(out, f->bytes);
 }
 
@@ -105,8 +106,10 @@ bool frame_get_accept(struct slice body, struct arena *a, struct frame_accept *f
 
     f->ticket = cursor_u64(&in);
     get_envelope(&in, a, &f->envelope);
+    f->envelope.head = cursor_block(&in);
     f->bytes = cursor_rest(&in);
-    return complete(&in, a) && f->envelope.id != 0 && f->envelope.count > 0;
+    return complete(&in, a) && f->envelope.id != 0 && f->envelope.count > 0 &&
+           f->envelope.head.len <= ENVELOPE_HEAD_MAX;
 }
 
 void frame_put_answer(struct buf *out, uint64_t ticket, bool done, const struct error *why)

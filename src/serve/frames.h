@@ -3,7 +3,8 @@
  * One struct for each frame with a body, an encoder and a decoder; pure. The
  * decoders trust nothing: a frame that is cut short, too long, or out of range
  * is refused, and the channel it came by is closed. Slices and strings of a
- * decoded frame are copied into the arena given. */
+ * decoded frame are copied into the arena given. Which process may send which
+ * frame to the store stands in serve/store_rules.c. */
 #ifndef SERVE_FRAMES_H
 #define SERVE_FRAMES_H
 
@@ -20,11 +21,11 @@ enum frame_type {
     FRAME_READY,
     FRAME_UNLINKED,         /* the line to the store broke, and no new one came */
 
-    /* inbound → store */
+    /* inbound, report → store */
     FRAME_BODY = 10,        /* struct frame_body: more of a message */
     FRAME_ACCEPT,           /* struct frame_accept: its end */
     FRAME_DROP,             /* u64 ticket: it will not be finished */
-    /* store → inbound */
+    /* store → inbound, report */
     FRAME_ACCEPTED,         /* struct frame_answer */
 
     /* outbound → store */
@@ -39,16 +40,20 @@ enum frame_type {
     FRAME_RESUMED,          /* struct frame_resumed */
     FRAME_TRY_ANEW,         /* no body: the operator wants resting destinations tried */
 
-    /* outbound → store: what it wants kept, and counted */
+    /* outbound, clerks → store: what they want kept, counted and told */
     FRAME_RECALL = 60,      /* struct frame_recall: a note, please */
     FRAME_NOTE,             /* struct note: keep it; an empty value removes it. No answer */
-    FRAME_NOTES_DUE,        /* struct frame_notes_due: those of my slot */
-    FRAME_TALLY,            /* struct frame_tallies */
-    /* store → outbound */
+    FRAME_NOTES_DUE,        /* struct frame_notes_due: those of my slot; a clerk's are all */
+    FRAME_TALLY,            /* struct frame_tallies; inbound sends it too. No answer */
+    /* store → outbound, clerks */
     FRAME_RECALLED,         /* struct frame_recalled */
     FRAME_DUE_NOTE,         /* struct frame_recalled, of those that FRAME_NOTES_DUE asked for; then */
     FRAME_DUE_END,          /* u64 ticket: that was all */
     FRAME_NOTES_CHANGED,    /* struct frame_note_key: somebody else changed it; with the key "": all of that kind */
+
+    /* outbound, clerks ↔ store: a frame of the command line below, under the asker's ticket */
+    FRAME_ASK = 70,         /* struct frame_ticketed */
+    FRAME_TOLD,             /* struct frame_ticketed: each frame of the answer */
 
     /* command line ↔ store */
     FRAME_LIST = 40,        /* struct frame_list */
@@ -67,6 +72,7 @@ enum frame_type {
     FRAME_NOTES_LISTED,     /* struct frame_notes_listed: this page is complete */
     FRAME_TALLY_VIEW,       /* struct tally; then */
     FRAME_TALLIES_LISTED,   /* struct frame_tallies_listed */
+    FRAME_TALLY_FIND,       /* struct frame_tally_find; the answer is that of FRAME_TALLY_LIST */
 };
 
 /* Whose a note is (queue/queue.h), and what its value holds. */
@@ -74,11 +80,19 @@ enum note_kind {
     NOTE_STS = 1,           /* by domain: a policy (policy/mta_sts.h) */
     NOTE_MEMORY,            /* by next hop: what it used to offer (policy/memory.h) */
     NOTE_HEALTH,            /* by process: "dns/0", the result of its self-test */
+    NOTE_POLICY,            /* by report_policy_key: a policy that reports quote (tlsrpt/policy.h) */
+    NOTE_REPORT,            /* by day and domain, "2026-11-21/example.org": what became of its report (serve/report_state.h) */
+    NOTE_RECEIVED,          /* by received_report_key: a report that others sent (tlsrpt/read.h) */
+    NOTE_EVENT,             /* by event_key: something the operator may want to be told (event/event.h) */
+    NOTE_HOOK,              /* by hook and event, "pager/blocked/example.org": when it was told (serve/hooks.c) */
+    NOTE_CERTIFICATE,       /* by name: our own certificates over time (serve/wardrobe.h) */
     NOTE_KINDS
 };
 
-/* Which process is at the other end of a link. */
-enum link_role { LINK_STORE, LINK_INBOUND, LINK_OUTBOUND };
+/* Which process is at the other end of a link. Those behind LINK_OUTBOUND are clerks (serve/clerk.h): each has one seat, and
+ * what the store has due belongs to whichever of them asks, whatever its slot. */
+enum link_role { LINK_STORE, LINK_INBOUND, LINK_OUTBOUND, LINK_POLICY, LINK_REPORT, LINK_HOOKS, LINK_WEB, LINK_ROLES };
+enum { CLERK_SLOT = 0xffff };       /* in a clerk's link: no slot in particular */
 struct frame_link {
     uint8_t role;
     uint16_t slot;
@@ -92,7 +106,7 @@ struct frame_body {
 
 struct frame_accept {
     uint64_t ticket;
-    struct envelope envelope;
+    struct envelope envelope;       /* with its head */
     struct slice bytes;     /* the rest of the message */
 };
 
@@ -176,14 +190,27 @@ struct frame_notes_listed {
     uint32_t count;         /* of this one; 0: there is no more */
 };
 
+struct frame_ticketed {
+    uint64_t ticket;        /* the asker's name for its question */
+    uint8_t type;           /* enum frame_type, of the frame inside; */
+    struct slice body;      /* and its body */
+};
+
 struct frame_tallies {
-    const struct tally *tallies;
+    const struct tally *tallies;    /* with their `rest` */
     size_t count;           /* 1 to FRAME_TALLIES_MAX */
 };
 
 struct frame_tally_list {
     uint32_t day;
     struct slice after;     /* a key of `day`; empty: from its first */
+    uint32_t limit;
+};
+
+struct frame_tally_find {
+    uint32_t day;
+    struct slice prefix;    /* only keys that begin with it */
+    struct slice after;     /* and stand behind this one; empty: from the first */
     uint32_t limit;
 };
 
@@ -195,7 +222,7 @@ struct frame_tallies_listed {
 
 enum {
     FRAME_NOTES_MOST = 50,      /* in one answer: each may have NOTE_VALUE_MAX bytes */
-    FRAME_TALLIES_MAX = 256,    /* in one frame: each key may have TALLY_KEY_MAX bytes */
+    FRAME_TALLIES_MAX = 240,    /* in one frame: each key, and its rest, may have TALLY_KEY_MAX bytes */
 };
 
 void frame_put_link(struct buf *out, const struct frame_link *f);
@@ -220,15 +247,17 @@ void frame_put_note_key(struct buf *out, const struct frame_note_key *f);
 void frame_put_notes_due(struct buf *out, const struct frame_notes_due *f);
 void frame_put_note_list(struct buf *out, const struct frame_note_list *f);
 void frame_put_notes_listed(struct buf *out, const struct frame_notes_listed *f);
+void frame_put_ticketed(struct buf *out, const struct frame_ticketed *f);
 void frame_put_tallies(struct buf *out, const struct frame_tallies *f);
 void frame_put_tally(struct buf *out, const struct tally *t);
 void frame_put_tally_list(struct buf *out, const struct frame_tally_list *f);
+void frame_put_tally_find(struct buf *out, const struct frame_tally_find *f);
 void frame_put_tallies_listed(struct buf *out, const struct frame_tallies_listed *f);
 
 bool frame_get_link(struct slice body, struct frame_link *f) must_check;
 bool frame_get_ticket(struct slice body, uint64_t *ticket) must_check;
 bool frame_get_body(struct slice body, struct frame_body *f) must_check;        /* bytes borrow from `body` */
-bool frame_get_accept(struct slice body, struct arena *a, struct frame_accept *f) must_check;   /* bytes borrow */
+bool frame_get_accept(struct slice body, struct arena *a, struct frame_accept *f) must_check;   /* bytes, head borrow */
 bool frame_get_answer(struct slice body, struct frame_answer *f) must_check;
 bool frame_get_hello(struct slice body, struct arena *a, struct frame_hello *f) must_check;
 bool frame_get_resumed(struct slice body, struct frame_resumed *f) must_check;
@@ -248,9 +277,11 @@ bool frame_get_note_key(struct slice body, struct arena *a, struct frame_note_ke
 bool frame_get_notes_due(struct slice body, struct frame_notes_due *f) must_check;
 bool frame_get_note_list(struct slice body, struct arena *a, struct frame_note_list *f) must_check;
 bool frame_get_notes_listed(struct slice body, struct arena *a, struct frame_notes_listed *f) must_check;
+bool frame_get_ticketed(struct slice body, struct frame_ticketed *f) must_check;                    /* body borrows */
 bool frame_get_tallies(struct slice body, struct arena *a, struct frame_tallies *f) must_check;     /* keys borrow */
 bool frame_get_tally(struct slice body, struct tally *t) must_check;                                /* key borrows */
 bool frame_get_tally_list(struct slice body, struct frame_tally_list *f) must_check;                /* after borrows */
+bool frame_get_tally_find(struct slice body, struct frame_tally_find *f) must_check;                /* slices borrow */
 bool frame_get_tallies_listed(struct slice body, struct frame_tallies_listed *f) must_check;        /* after borrows */
 
 /* Most recipients of one message; the most that the configuration allows. */

@@ -1,7 +1,7 @@
 /* serve/frames_inside.h - what the sources of the frames share: the parts of which frames are made.
  *
  *     frames.c        messages, leases, what became of them, and the operator's questions
- *     frames_notes.c  notes and tallies
+ *     frames_notes.c  notes, tallies and questions about them
  */
 #ifndef SERVE_FRAMES_INSIDE_H
 #define SERVE_FRAMES_INSIDE_H

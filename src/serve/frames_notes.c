@@ -149,9 +149,28 @@ bool frame_get_notes_listed(struct slice body, struct arena *a, struct frame_not
     return complete(&in, a);
 }
 
+/* --- questions: the frame inside has a decoder of its own ----------------------- */
+
+void frame_put_ticketed(struct buf *out, const struct frame_ticketed *f)
+{
+    buf_u64(out, f->ticket);
+    buf_u8(out, f->type);
+    buf_add(out, f->body);
+}
+
+bool frame_get_ticketed(struct slice body, struct frame_ticketed *f)
+{
+    struct cursor in = cursor_over(body);
+
+    f->ticket = cursor_u64(&in);
+    f->type = cursor_u8(&in);
+    f->body = cursor_rest(&in);
+    return complete(&in, NULL);
+}
+
 /* --- tallies ------------------------------------------------------------------ */
 
-/* A key, or the empty place before the first of a day. */
+/* A key, or nothing: the place before the first of a day, or no rest. */
 static struct slice get_place(struct cursor *in)
 {
     struct slice place = cursor_block(in);
@@ -163,7 +182,7 @@ static struct slice get_place(struct cursor *in)
 
 static void get_tally(struct cursor *in, struct tally *t)
 {
-    t->day = cursor_u32(in);
+    *t = (struct tally){ .day = cursor_u32(in) };
     t->count = cursor_u64(in);
     t->key = get_place(in);
     if (slice_empty(t->key) || t->count == 0 || t->count > INT64_MAX)
@@ -188,8 +207,10 @@ bool frame_get_tally(struct slice body, struct tally *t)
 void frame_put_tallies(struct buf *out, const struct frame_tallies *f)
 {
     buf_u32(out, (uint32_t)f->count);
-    for (size_t i = 0; i < f->count; i++)
+    for (size_t i = 0; i < f->count; i++) {
         frame_put_tally(out, &f->tallies[i]);
+        buf_block(out, f->tallies[i].rest);
+    }
 }
 
 bool frame_get_tallies(struct slice body, struct arena *a, struct frame_tallies *f)
@@ -203,8 +224,10 @@ bool frame_get_tallies(struct slice body, struct arena *a, struct frame_tallies 
     tallies = arena_take(a, count * sizeof *tallies);
     if (!tallies)
         return false;
-    for (uint32_t i = 0; i < count && !in.failed; i++)
+    for (uint32_t i = 0; i < count && !in.failed; i++) {
         get_tally(&in, &tallies[i]);
+        tallies[i].rest = get_place(&in);
+    }
     *f = (struct frame_tallies){ tallies, count };
     return complete(&in, a);
 }
@@ -221,6 +244,25 @@ bool frame_get_tally_list(struct slice body, struct frame_tally_list *f)
     struct cursor in = cursor_over(body);
 
     f->day = cursor_u32(&in);
+    f->after = get_place(&in);
+    f->limit = cursor_u32(&in);
+    return complete(&in, NULL);
+}
+
+void frame_put_tally_find(struct buf *out, const struct frame_tally_find *f)
+{
+    buf_u32(out, f->day);
+    buf_block(out, f->prefix);
+    buf_block(out, f->after);
+    buf_u32(out, f->limit);
+}
+
+bool frame_get_tally_find(struct slice body, struct frame_tally_find *f)
+{
+    struct cursor in = cursor_over(body);
+
+    f->day = cursor_u32(&in);
+    f->prefix = get_place(&in);
     f->after = get_place(&in);
     f->limit = cursor_u32(&in);
     return complete(&in, NULL);

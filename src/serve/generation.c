@@ -5,6 +5,7 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -83,6 +84,17 @@ static struct tls_server *make_tls(const struct generation *g, const struct list
     return tls_server_new(&settings, why);
 }
 
+/* What our web page and reports of others come in by. */
+static bool set_up_web(struct generation *g, const struct tls_identity *identities, size_t count, struct error *why)
+{
+    struct tls_server_settings settings = { .identities = identities, .identity_count = count, .minimum = TLS_1_2 };
+
+    if (g->config->web.listen_count == 0)
+        return true;
+    g->web = tls_server_new(&settings, why);
+    return g->web != NULL;
+}
+
 static bool set_up_tls(struct generation *g, struct error *why)
 {
     const struct config *c = g->config;
@@ -94,6 +106,9 @@ static bool set_up_tls(struct generation *g, struct error *why)
     bool reviewed = false;
 
     if (c->identity_count == 0 && !self_signed(g, chain, key, why))
+        return false;
+    g->wardrobe = wardrobe_new(identities, count, why);
+    if (!g->wardrobe || !set_up_web(g, identities, count, why))
         return false;
     for (size_t i = 0; i < c->listener_count; i++) {
         if (c->listeners[i].tls == LISTENER_OFF)
@@ -111,6 +126,11 @@ static bool set_up_tls(struct generation *g, struct error *why)
 
 /* --- sockets ------------------------------------------------------------------------ */
 
+static int dup_cloexec(int fd)
+{
+    return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static bool same_address(const struct address *a, const struct address *b)
 {
     return a->family == b->family && a->port == b->port && address_same_ip(a, b);
@@ -122,6 +142,104 @@ static int inherited(const struct generation *from, const struct address *a)
         if (from->fds[i] >= 0 && same_address(&from->config->listeners[i].address, a))
             return from->fds[i];
     return -1;
+}
+
+/* Sockets of other kinds: those of the same address or path that the former generation has are taken over. */
+static int open_endpoint(const struct endpoint_config *e, const struct endpoint_config *former, const int *former_fds,
+                         size_t former_count, struct error *why)
+{
+    char text[ADDRESS_TEXT_MAX];
+    int fd;
+
+    for (size_t i = 0; i < former_count; i++)
+        if (former_fds[i] >= 0 && (e->path ? former[i].path && strcmp(former[i].path, e->path) == 0
+                                           : !former[i].path && same_address(&former[i].address, &e->address)))
+            return dup_cloexec(former_fds[i]);
+    fd = e->path ? listen_unix(e->path, 0666, BACKLOG, why) : listen_on(&e->address, BACKLOG, why);
+    if (fd < 0)
+        blame(why, "listen on %s", e->path ? e->path : address_text(&e->address, text));
+    return fd;
+}
+
+static bool open_endpoints(const struct endpoint_config *all, size_t count, const struct endpoint_config *former,
+                           const int *former_fds, size_t former_count, int **fds, struct error *why)
+{
+    *fds = memory_array(count + 1, sizeof **fds);
+    for (size_t i = 0; i < count; i++)
+        (*fds)[i] = -1;
+    for (size_t i = 0; i < count; i++) {
+        (*fds)[i] = open_endpoint(&all[i], former, former_fds, former_count, why);
+        if ((*fds)[i] < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool open_web(struct generation *g, const struct generation *previous, struct error *why)
+{
+    const struct config *c = g->config;
+    size_t former = previous ? previous->config->web.listen_count : 0;
+    auto_free struct endpoint_config *is = memory_array(c->web.listen_count + 1, sizeof *is);
+    auto_free struct endpoint_config *was = memory_array(former + 1, sizeof *was);
+
+    for (size_t i = 0; i < c->web.listen_count; i++)
+        is[i].address = c->web.listen[i];
+    for (size_t i = 0; i < former; i++)
+        was[i].address = previous->config->web.listen[i];
+    return open_endpoints(is, c->web.listen_count, was, previous ? previous->web_fds : NULL, former, &g->web_fds, why);
+}
+
+/* Where records of facts go; opened before rights are dropped, given to whoever has the account. */
+static bool open_record(struct generation *g, struct error *why)
+{
+    const char *file = g->config->facts.file;
+
+    if (!file)
+        return true;
+    g->record_fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    return g->record_fd >= 0 || fail_errno(why, E_SYSTEM, "facts file = \"%s\"", file);
+}
+
+static bool open_others(struct generation *g, const struct generation *previous, struct error *why)
+{
+    const struct config *c = g->config, *was = previous ? previous->config : NULL;
+    const char *tlsrpt = c->postfix.tlsrpt;
+
+    if (!open_endpoints(c->postfix.socketmap, c->postfix.socketmap_count, was ? was->postfix.socketmap : NULL,
+                        was ? previous->socketmap_fds : NULL, was ? was->postfix.socketmap_count : 0, &g->socketmap_fds, why) ||
+        !open_endpoints(c->postfix.tcp_table, c->postfix.tcp_table_count, was ? was->postfix.tcp_table : NULL,
+                        was ? previous->tcp_table_fds : NULL, was ? was->postfix.tcp_table_count : 0, &g->tcp_table_fds, why) ||
+        !open_web(g, previous, why) || !open_record(g, why))
+        return false;
+    if (!tlsrpt)
+        return true;
+    if (was && was->postfix.tlsrpt && strcmp(was->postfix.tlsrpt, tlsrpt) == 0)
+        g->tlsrpt_fd = dup_cloexec(previous->tlsrpt_fd);
+    else
+        g->tlsrpt_fd = bind_datagram(tlsrpt, 0666, why);
+    return g->tlsrpt_fd >= 0 || blame(why, "postfix tlsrpt");
+}
+
+/* --- keys for signatures ------------------------------------------------------------- */
+
+static bool read_keys(struct generation *g, struct error *why)
+{
+    const struct config *c = g->config;
+
+    g->keys = memory_array(c->dkim_count + 1, sizeof *g->keys);
+    for (size_t i = 0; i < c->dkim_count; i++) {
+        g->keys[i] = signing_key_read(c->dkim[i].key_file, why);
+        if (!g->keys[i])
+            return blame(why, "dkim \"%s\"", c->dkim[i].domain);
+    }
+    return true;
+}
+
+const struct signing_key *generation_key(const struct generation *g, struct slice domain)
+{
+    const struct dkim_config *d = config_dkim_for(g->config, domain);
+
+    return d ? g->keys[d - g->config->dkim] : NULL;
 }
 
 static bool open_sockets(struct generation *g, const struct generation *previous, struct error *why)
@@ -181,14 +299,41 @@ struct generation *generation_new(const char *config_file, const struct generati
     g->fds = memory_array(g->config->listener_count, sizeof *g->fds);
     for (size_t i = 0; i < g->config->listener_count; i++)
         g->fds[i] = -1;
+    g->tlsrpt_fd = g->record_fd = -1;
     if (set_up_account(g, &why) && prepare_data_directory(g, &why) && set_up_tls(g, &why) &&
-        open_sockets(g, previous, &why)) {
+        read_keys(g, &why) && open_sockets(g, previous, &why) && open_others(g, previous, &why)) {
         warn_of_required_tls(g->config);
         return g;
     }
     log_say(LOG_LEVEL_ERROR, "start.failed", &why, "%s cannot be put into force", config_file);
     generation_free(g, previous);
     return NULL;
+}
+
+static void close_all(int *fds, size_t count)
+{
+    for (size_t i = 0; fds && i < count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    free(fds);
+}
+
+static void free_others(struct generation *g)
+{
+    const struct config *c = g->config;
+
+    for (size_t i = 0; g->keys && i < c->dkim_count; i++)
+        signing_key_free(g->keys[i]);
+    free(g->keys);
+    close_all(g->web_fds, c->web.listen_count);
+    close_all(g->socketmap_fds, c->postfix.socketmap_count);
+    close_all(g->tcp_table_fds, c->postfix.tcp_table_count);
+    if (g->tlsrpt_fd >= 0)
+        close(g->tlsrpt_fd);
+    if (g->record_fd >= 0)
+        close(g->record_fd);
+    tls_server_free(g->web);
+    wardrobe_free(g->wardrobe);
 }
 
 void generation_free(struct generation *g, const struct generation *successor)
@@ -201,6 +346,7 @@ void generation_free(struct generation *g, const struct generation *successor)
             close(g->fds[i]);
     }
     tls_client_free(g->client);
+    free_others(g);
     config_free(g->config);
     free(g->tls);
     free(g->fds);

@@ -4,6 +4,8 @@
 #define SERVE_GENERATION_H
 
 #include "run/process.h"
+#include "serve/wardrobe.h"
+#include "tls/signature.h"
 #include "serve/config.h"
 
 struct generation {
@@ -14,12 +16,20 @@ struct generation {
     struct tls_server **tls;        /* for each listener; NULL where TLS is off */
     int *fds;                       /* listening, for each listener */
     struct tls_client *client;
+    struct signing_key **keys;      /* for each dkim section */
+    struct tls_server *web;         /* for what listens for HTTPS; NULL when nothing does */
+    int *web_fds, *socketmap_fds, *tcp_table_fds;   /* for each of the configuration's */
+    int tlsrpt_fd, record_fd;       /* -1: none */
+    struct wardrobe *wardrobe;      /* our certificates */
 };
 
 /* Reads and checks everything; logs each problem. Sockets that `previous` (may
  * be NULL) has open for the same address are taken over: they stay open when
  * it is freed after generation_take_over. */
 struct generation *generation_new(const char *config_file, const struct generation *previous);
+/* Who signs for a domain; NULL: nobody. */
+const struct signing_key *generation_key(const struct generation *g, struct slice domain);
+
 void generation_free(struct generation *g, const struct generation *successor);
 
 #endif

@@ -80,8 +80,10 @@ static const char *why_not(const struct session *s)
 
 static void finish_if_drained(struct inbound *in)
 {
-    if (in->draining && !in->sessions && !in->refusals)
-        worker_finish();
+    if (!in->draining || in->sessions || in->refusals)
+        return;
+    post_flush(&in->post);
+    worker_finish();
 }
 
 static void leave(struct session *s)
@@ -116,6 +118,7 @@ static void run_session(void *arg)
         s->reception = reception_new(&in->post, in->start->config, s->port->config->role, &s->peer);
         smtp_serve(c, &s->port->server, &reception_house, s->reception, &ending);
         log_session(s, c, &ending);
+        reception_count(s->reception, c, &ending);
         reception_free(s->reception);
         s->reception = NULL;
     }
@@ -240,7 +243,7 @@ int inbound_run(const struct inbound_start *start)
 {
     struct inbound in = { .start = start };
 
-    post_init(&in.post, start->slot);
+    post_init(&in.post, start->config, start->slot, start->keys);
     in.cut = timer_new(cut, &in);
     in.ports = memory_array(start->config->listener_count, sizeof *in.ports);
     worker_begin(start->control_fd, &orders, &in);

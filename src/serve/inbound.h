@@ -13,6 +13,7 @@ struct inbound_start {
     const struct config *config;
     struct tls_server *const *tls;  /* for each of config->listeners; NULL where TLS is off */
     const int *fds;                 /* listening, for each of config->listeners */
+    struct signing_key *const *keys;    /* for each dkim section */
     struct census *census;
     unsigned slot;                  /* of this process; its census column and id maker */
     int control_fd;

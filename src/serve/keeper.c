@@ -11,7 +11,7 @@ static void send_recalled(const struct keeper_user *user, enum frame_type type, 
     channel_send(user->channel, (uint8_t)type, buf_slice(&frame));
 }
 
-static bool recall(struct queue *q, const struct keeper_user *user, struct slice body)
+bool keeper_recall(struct queue *q, const struct keeper_user *user, struct slice body)
 {
     auto_arena struct arena arena = { 0 };
     struct frame_recalled answer = { .answer = RECALL_FOUND };
@@ -30,20 +30,6 @@ static bool recall(struct queue *q, const struct keeper_user *user, struct slice
     return true;
 }
 
-/* The others hear at once: what they ask for next they get as it is now, stored or not. */
-static bool keep(struct queue *q, const struct keeper_user *user, struct slice body)
-{
-    auto_arena struct arena arena = { 0 };
-    struct note n;
-
-    arena_init(&arena, CHANNEL_FRAME_MAX);
-    if (!frame_get_note(body, &arena, &n))
-        return false;
-    queue_note(q, &n, NULL, NULL);
-    user->changed(user->owner, &(struct frame_note_key){ n.kind, n.key });
-    return true;
-}
-
 struct due_for {
     const struct keeper_user *user;
     uint64_t ticket;
@@ -56,7 +42,7 @@ static void send_due(void *arg, const struct note *n)
     send_recalled(to->user, FRAME_DUE_NOTE, &(struct frame_recalled){ to->ticket, RECALL_FOUND, *n });
 }
 
-static bool due(struct queue *q, const struct keeper_user *user, struct slice body)
+bool keeper_due(struct queue *q, const struct keeper_user *user, struct slice body)
 {
     auto_buf struct buf end = { 0 };
     struct frame_notes_due f;
@@ -74,7 +60,8 @@ static bool due(struct queue *q, const struct keeper_user *user, struct slice bo
     return true;
 }
 
-static bool count(struct queue *q, struct slice body)
+/* A day that has not begun anywhere is nobody's: nothing would ever forget it. */
+bool keeper_count(struct queue *q, struct slice body, time_ms wall)
 {
     auto_arena struct arena arena = { 0 };
     struct frame_tallies f;
@@ -83,25 +70,19 @@ static bool count(struct queue *q, struct slice body)
     if (!frame_get_tallies(body, &arena, &f))
         return false;
     for (size_t i = 0; i < f.count; i++)
-        queue_tally(q, &f.tallies[i]);
+        if (f.tallies[i].day <= wall / DAYS(1) + 1)
+            queue_tally(q, &f.tallies[i]);
     return true;
 }
 
-bool keeper_take(struct queue *q, const struct keeper_user *user, uint8_t type, struct slice body)
+void keeper_forget(struct queue *q, time_ms wall, unsigned keep)
 {
-    switch (type) {
-    case FRAME_RECALL: return recall(q, user, body);
-    case FRAME_NOTE: return keep(q, user, body);
-    case FRAME_NOTES_DUE: return due(q, user, body);
-    case FRAME_TALLY: return count(q, body);
-    default: return false;
-    }
-}
+    static const uint8_t kinds[] = { NOTE_POLICY, NOTE_RECEIVED, NOTE_HOOK, NOTE_CERTIFICATE };
+    time_ms today = wall / DAYS(1), days = keep ? keep : TALLY_DAYS;
 
-void keeper_forget(struct queue *q, time_ms wall)
-{
-    time_ms today = wall / DAYS(1);
-
-    if (today > TALLY_DAYS)
-        queue_tally_forget(q, (uint32_t)(today - TALLY_DAYS));
+    if (today <= days)      /* a clock that is wrong */
+        return;
+    queue_tally_forget(q, (uint32_t)(today - days));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        queue_note_forget(q, kinds[i], wall);
 }

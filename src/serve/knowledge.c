@@ -30,6 +30,8 @@ struct knowledge {
     const struct config *config;
     struct resolver *resolver;
     struct scribe *scribe;
+    bool scribe_is_ours;
+    struct recorder *recorder;      /* NULL: nobody counts */
     struct https *https;
     struct sts_engine *sts;
     unsigned slot;
@@ -205,7 +207,15 @@ static void policies_idle(void *self)
     told_if_idle(self);
 }
 
-static const struct sts_house sts_house = { recall_policy, remember_policy, policies_idle };
+static void policy_failed(void *self, const char *domain, const struct error *why, const struct sts_cached *kept)
+{
+    struct knowledge *k = self;
+
+    if (k->recorder)
+        recorder_sts_failure(k->recorder, domain, why, kept);
+}
+
+static const struct sts_house sts_house = { recall_policy, remember_policy, policy_failed, policies_idle };
 
 /* Addresses that the Internet does not route: a policy host there is ours, or a trap (MTASTS-031). */
 static bool is_public(const struct address *a)
@@ -337,16 +347,19 @@ static void run_selftest(void *arg)
 
 /* --- life -------------------------------------------------------------------------------- */
 
-static void note_changed(void *self, uint8_t kind, const char *key)
+void knowledge_changed(struct knowledge *k, uint8_t kind, const char *key)
 {
-    struct knowledge *k = self;
-
     if (kind == NOTE_STS && k->sts)
         sts_forget(k->sts, key[0] ? key : NULL);
     if (kind == NOTE_MEMORY && key[0])
         drop_held(k, key);
     else if (kind == NOTE_MEMORY)
         drop_all_held(k, false);
+}
+
+static void note_changed(void *self, uint8_t kind, const char *key)
+{
+    knowledge_changed(self, kind, key);
 }
 
 struct knowledge *knowledge_new(const struct config *c, struct resolver *r, unsigned slot, void (*idle)(void *self),
@@ -356,10 +369,28 @@ struct knowledge *knowledge_new(const struct config *c, struct resolver *r, unsi
 
     *k = (struct knowledge){ .config = c, .resolver = r, .slot = slot, .verdict = -1, .idle = idle, .self = self };
     k->scribe = scribe_new(note_changed, k);
+    k->scribe_is_ours = true;
     if (set_up_sts(k, why))
         return k;
     knowledge_free(k);
     return NULL;
+}
+
+struct knowledge *knowledge_on(const struct config *c, struct resolver *r, struct scribe *n, void (*idle)(void *self),
+                               void *self, struct error *why)
+{
+    struct knowledge *k = NEW(struct knowledge);
+
+    *k = (struct knowledge){ .config = c, .resolver = r, .scribe = n, .verdict = -1, .idle = idle, .self = self };
+    if (set_up_sts(k, why))
+        return k;
+    knowledge_free(k);
+    return NULL;
+}
+
+void knowledge_tell(struct knowledge *k, struct recorder *r)
+{
+    k->recorder = r;
 }
 
 void knowledge_free(struct knowledge *k)
@@ -369,7 +400,8 @@ void knowledge_free(struct knowledge *k)
     sts_engine_free(k->sts);
     https_free(k->https);
     drop_all_held(k, false);
-    scribe_free(k->scribe);
+    if (k->scribe_is_ours)
+        scribe_free(k->scribe);
     free(k);
 }
 

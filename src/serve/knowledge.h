@@ -4,6 +4,7 @@
 #define SERVE_KNOWLEDGE_H
 
 #include "serve/config.h"
+#include "serve/recorder.h"
 #include "serve/scribe.h"
 
 struct knowledge;
@@ -11,6 +12,14 @@ struct knowledge;
 struct knowledge *knowledge_new(const struct config *c, struct resolver *r, unsigned slot, void (*idle)(void *self),
                                 void *self, struct error *why) must_check;
 void knowledge_free(struct knowledge *k);       /* nothing may be under way; NULL is fine */
+
+/* Policies only, over the scribe of a clerk, who passes on what has changed: outbound processes refresh, test and remember. */
+struct knowledge *knowledge_on(const struct config *c, struct resolver *r, struct scribe *n, void (*idle)(void *self),
+                               void *self, struct error *why) must_check;
+void knowledge_changed(struct knowledge *k, uint8_t kind, const char *key);
+
+/* Who is told of policies that cannot be fetched (RFC 8461 6); borrowed. */
+void knowledge_tell(struct knowledge *k, struct recorder *r);
 
 void knowledge_start(struct knowledge *k);      /* self-test and refreshes; the loop runs */
 void knowledge_retire(struct knowledge *k);     /* a successor tests and refreshes; deliveries go on */

@@ -5,9 +5,7 @@
 #include "run/channel.h"
 #include "serve/confine.h"
 #include "serve/generation.h"
-#include "serve/inbound.h"
-#include "serve/outbound.h"
-#include "serve/store.h"
+#include "serve/roles.h"
 #include "serve/worker.h"
 
 #include <assert.h>
@@ -17,7 +15,7 @@
 #include <sys/wait.h>
 
 enum {
-    MAKERS = 128,               /* ids of inbound processes count from 0, of outbound ones from MAKERS */
+    NO_MAKER = 1000,
     STOP_GRACE_MS = 40000,      /* for the workers on shutdown; their own grace is shorter */
     RETIRE_GRACE_MS = 600000,   /* for an old generation after a reload */
     STABLE_MS = 5000,           /* who lives so long did not die of its start */
@@ -63,8 +61,6 @@ static struct {
     time_ms stop_since;
     bool reload, stop, kill_all, announced, served, failed, draining_store;
 } master;
-
-static const char *const role_names[] = { "store", "inbound", "outbound" };
 
 static struct child *the_store(void);
 static void link_children(struct child *worker, struct child *store);
@@ -199,7 +195,7 @@ static void link_new(struct child *c)
 /* A number that no living process of this kind has: their ids and counters must not mix. */
 static unsigned free_maker(enum link_role role)
 {
-    for (unsigned n = 0; n < MAKERS; n++) {
+    for (unsigned n = 0; n < role_makers(role); n++) {
         bool taken = false;
 
         for (struct child *c = master.children; c; c = c->next)
@@ -207,21 +203,7 @@ static unsigned free_maker(enum link_role role)
         if (!taken)
             return n;
     }
-    return MAKERS;
-}
-
-static int run_role(const struct child *c, int control_fd)
-{
-    const struct generation *g = master.now;
-    struct inbound_start inbound = { g->config, g->tls, g->fds, master.census, c->maker, control_fd };
-    struct outbound_start outbound = { g->config, g->client, c->slot, MAKERS + c->maker, control_fd };
-
-    switch (c->role) {
-    case LINK_STORE: return store_run(g->config, master.served ? LOCK_PATIENCE_LATER_MS : LOCK_PATIENCE_MS, control_fd);
-    case LINK_INBOUND: return inbound_run(&inbound);
-    case LINK_OUTBOUND: return outbound_run(&outbound);
-    }
-    return EXIT_FAILURE;
+    return NO_MAKER;
 }
 
 /* A terminal or a service manager signals the whole group; workers hear of it
@@ -236,26 +218,30 @@ static void ignore_service_signals(void)
 static void be_child(const struct child *c, int control_fd, pid_t parent)
 {
     const struct generation *g = master.now;
-    size_t sockets = c->role == LINK_INBOUND ? g->config->listener_count : 0;
-    int *keep = memory_array(sockets + 1, sizeof *keep);
+    struct role_start start = { g, c->slot, c->maker, master.served ? LOCK_PATIENCE_LATER_MS : LOCK_PATIENCE_MS, control_fd,
+                                master.census };
+    size_t kept;
+    int *keep = role_descriptors(c->role, &start, &kept);
     struct error why = { 0 };
     char title[48];
     int code = EXIT_FAILURE;
 
-    keep[0] = control_fd;
-    for (size_t i = 0; i < sockets; i++)
-        keep[i + 1] = g->fds[i];
-    snprintf(title, sizeof title, "postern: %s.%u", role_names[c->role], c->slot);
-    log_name(c->role == LINK_STORE ? role_names[c->role] : title + strlen("postern: "));
+    if (c->role == LINK_INBOUND || c->role == LINK_OUTBOUND)
+        snprintf(title, sizeof title, "postern: %s.%u", role_name(c->role), c->slot);
+    else
+        snprintf(title, sizeof title, "postern: %s", role_name(c->role));
+    log_name(title + strlen("postern: "));
     log_close();
-    process_begin_child(title, keep, sockets + 1);
+    process_begin_child(title, keep, kept);
+    free(keep);
     log_setup(g->config->log);
+    log_record_to(g->record_fd);
     ignore_service_signals();
     process_tie_to_parent(parent);
     loop_open();
     if (process_drop_to(g->drop ? &g->account : NULL, &why)) {
         confine(g->config, c->role);
-        code = run_role(c, control_fd);
+        code = role_run(c->role, &start);
     } else {
         log_say(LOG_LEVEL_ERROR, "rights.kept", &why, "cannot give up root's rights; not starting");
     }
@@ -270,21 +256,21 @@ static void start_child(struct seat *seat)
     int fds[2];
 
     if (!channel_pair(fds, &why)) {
-        log_say(LOG_LEVEL_ERROR, "start.failed", &why, "cannot start %s", role_names[seat->role]);
+        log_say(LOG_LEVEL_ERROR, "start.failed", &why, "cannot start %s", role_name(seat->role));
         seat->start_at = loop_now() + SECONDS(1);
         return;
     }
     c = NEW(struct child);
     *c = (struct child){ .role = seat->role, .slot = seat->slot, .generation = master.now->number, .seat = seat,
                          .maker = free_maker(seat->role), .started = loop_now(), .kill_at = TIME_NEVER };
-    c->pid = c->maker < MAKERS ? process_fork(&why) : -1;
+    c->pid = c->maker != NO_MAKER ? process_fork(&why) : -1;
     if (c->pid == 0) {
         close(fds[0]);
         be_child(c, fds[1], parent);
     }
     close(fds[1]);
     if (c->pid < 0) {
-        log_say(LOG_LEVEL_ERROR, "start.failed", &why, "cannot start %s", role_names[seat->role]);
+        log_say(LOG_LEVEL_ERROR, "start.failed", &why, "cannot start %s", role_name(seat->role));
         close(fds[0]);
         free(c);
         seat->start_at = loop_now() + SECONDS(1);
@@ -322,13 +308,16 @@ static void make_seats(void)
     const struct config *c = master.now->config;
     size_t n = 0;
 
-    master.seat_count = 1 + c->inbound_processes + c->outbound_processes;
-    master.seats = memory_array(master.seat_count, sizeof *master.seats);
+    master.seats = memory_array(1 + c->inbound_processes + c->outbound_processes + LINK_ROLES, sizeof *master.seats);
     master.seats[n++] = (struct seat){ .role = LINK_STORE };
     for (unsigned i = 0; i < c->outbound_processes; i++)
         master.seats[n++] = (struct seat){ .role = LINK_OUTBOUND, .slot = i };
     for (unsigned i = 0; i < c->inbound_processes; i++)
         master.seats[n++] = (struct seat){ .role = LINK_INBOUND, .slot = i };
+    for (enum link_role role = LINK_POLICY; role < LINK_ROLES; role++)
+        if (role_has_work(c, role))
+            master.seats[n++] = (struct seat){ .role = role, .slot = CLERK_SLOT };
+    master.seat_count = n;
 }
 
 /* --- ending ---------------------------------------------------------------------------------- */
@@ -338,7 +327,7 @@ static void log_death(const struct child *c, int status)
     struct log_line l = log_begin(LOG_LEVEL_WARNING, "process.died");
     char text[80];
 
-    log_text(&l, "role", role_names[c->role]);
+    log_text(&l, "role", role_name(c->role));
     log_number(&l, "slot", c->slot);
     log_number(&l, "pid", c->pid);
     log_text(&l, "why", process_how_ended(status, text));
@@ -517,7 +506,7 @@ int master_run(const char *config_file)
     master.now = generation_new(config_file, NULL);
     if (!master.now)
         return EXIT_FAILURE;
-    master.census = census_new(MAKERS, &why);
+    master.census = census_new(role_makers(LINK_INBOUND), &why);
     if (!master.census) {
         log_say(LOG_LEVEL_ERROR, "start.failed", &why, "cannot start");
         return EXIT_FAILURE;

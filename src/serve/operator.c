@@ -21,6 +21,11 @@ static void emit_view(void *arg, const struct queue_view *view)
     to->emit(to->arg, FRAME_VIEW, buf_slice(&frame));
 }
 
+static size_t page(uint32_t limit)
+{
+    return limit < OPERATOR_PAGE ? limit : OPERATOR_PAGE;
+}
+
 static bool list(struct queue *q, struct slice body, struct emitter *to)
 {
     auto_buf struct buf frame = { 0 };
@@ -34,9 +39,8 @@ static bool list(struct queue *q, struct slice body, struct emitter *to)
     } else {
         listed.after_id = request.after_id;
         listed.after_number = request.after_number;
-        if (request.limit > OPERATOR_PAGE)
-            request.limit = OPERATOR_PAGE;
-        listed.count = (uint32_t)queue_list(q, &listed.after_id, &listed.after_number, request.limit, emit_view, to);
+        listed.count =
+            (uint32_t)queue_list(q, &listed.after_id, &listed.after_number, page(request.limit), emit_view, to);
     }
     buf_init(&frame, 256);
     frame_put_listed(&frame, &listed);
@@ -68,15 +72,18 @@ static bool operate(struct queue *q, struct slice body, const struct emitter *to
     return true;
 }
 
-static void count(struct queue *q, struct emitter *to)
+static bool count(struct queue *q, struct slice body, struct emitter *to)
 {
     auto_buf struct buf frame = { 0 };
     struct queue_figures figures;
 
+    if (!slice_empty(body))
+        return false;
     queue_figures(q, &figures);
     buf_init(&frame, 256);
     frame_put_figures(&frame, &figures);
     to->emit(to->arg, FRAME_COUNTED, buf_slice(&frame));
+    return true;
 }
 
 /* --- notes and tallies --------------------------------------------------------- */
@@ -169,21 +176,42 @@ static void emit_tally(void *arg, const struct tally *t)
     to->emit(to->arg, FRAME_TALLY_VIEW, buf_slice(&frame));
 }
 
+static void end_tallies(struct emitter *to, uint32_t day, const struct buf *after, size_t count)
+{
+    auto_buf struct buf frame = { 0 };
+
+    buf_init(&frame, CHANNEL_FRAME_MAX);
+    frame_put_tallies_listed(&frame, &(struct frame_tallies_listed){ day, buf_slice(after), (uint32_t)count });
+    to->emit(to->arg, FRAME_TALLIES_LISTED, buf_slice(&frame));
+}
+
 static bool list_tallies(struct queue *q, struct slice body, struct emitter *to)
 {
-    auto_buf struct buf after = { 0 }, frame = { 0 };
+    auto_buf struct buf after = { 0 };
     struct frame_tally_list request;
-    size_t limit, count;
+    size_t count;
 
     if (!frame_get_tally_list(body, &request))
         return false;
     buf_init(&after, TALLY_KEY_MAX);
     buf_add(&after, request.after);
-    limit = request.limit < OPERATOR_PAGE ? request.limit : OPERATOR_PAGE;
-    count = queue_tally_list(q, &request.day, &after, limit, emit_tally, to);
-    buf_init(&frame, CHANNEL_FRAME_MAX);
-    frame_put_tallies_listed(&frame, &(struct frame_tallies_listed){ request.day, buf_slice(&after), (uint32_t)count });
-    to->emit(to->arg, FRAME_TALLIES_LISTED, buf_slice(&frame));
+    count = queue_tally_list(q, &request.day, &after, page(request.limit), emit_tally, to);
+    end_tallies(to, request.day, &after, count);
+    return true;
+}
+
+static bool find_tallies(struct queue *q, struct slice body, struct emitter *to)
+{
+    auto_buf struct buf after = { 0 };
+    struct frame_tally_find request;
+    size_t count;
+
+    if (!frame_get_tally_find(body, &request))
+        return false;
+    buf_init(&after, TALLY_KEY_MAX);
+    buf_add(&after, request.after);
+    count = queue_tally_find(q, request.day, request.prefix, &after, page(request.limit), emit_tally, to);
+    end_tallies(to, request.day, &after, count);
     return true;
 }
 
@@ -197,8 +225,7 @@ bool operator_request(struct queue *q, uint8_t type, struct slice body, operator
     case FRAME_OPERATE:
         return operate(q, body, &to);
     case FRAME_FIGURES:
-        count(q, &to);
-        return slice_empty(body);
+        return count(q, body, &to);
     case FRAME_NOTE_LIST:
         return list_notes(q, body, &to);
     case FRAME_NOTE_FIND:
@@ -207,7 +234,15 @@ bool operator_request(struct queue *q, uint8_t type, struct slice body, operator
         return put_note(q, body, &to);
     case FRAME_TALLY_LIST:
         return list_tallies(q, body, &to);
+    case FRAME_TALLY_FIND:
+        return find_tallies(q, body, &to);
     default:
         return false;
     }
+}
+
+bool operator_ends_answer(uint8_t type)
+{
+    return type == FRAME_LISTED || type == FRAME_OPERATED || type == FRAME_COUNTED || type == FRAME_NOTES_LISTED ||
+           type == FRAME_TALLIES_LISTED;
 }

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "deliver/deliverer.h"
-#include "fact/digest.h"
+#include "serve/intake.h"
 #include "serve/knowledge.h"
 #include "serve/ourselves.h"
 #include "serve/worker.h"
@@ -37,6 +37,8 @@ struct outbound {
     struct deliverer *deliverer;
     struct resolver *resolver;
     struct knowledge *knowledge;
+    struct bell *bell;
+    struct recorder *recorder;
     struct ourselves *ourselves;
     struct id_maker ids;
     struct dial_settings dial;
@@ -88,6 +90,7 @@ static struct job *find_job(struct outbound *o, uint64_t lease)
 /* What was learned goes to the store before this process does. */
 static void last_words(struct outbound *o)
 {
+    bell_flush(o->bell);
     knowledge_stop(o->knowledge);
     if (o->store)
         channel_drain(o->store, clock_now() + LAST_WORDS_MS);
@@ -160,6 +163,8 @@ static void on_settle(void *self, struct delivery *d, const struct settle *s)
 {
     struct job *j = d->house;
 
+    for (size_t i = 0; i < s->count; i++)
+        recorder_settled(j->outbound->recorder, j->destination, &s->recipients[i]);
     buf_init(&j->settle, CHANNEL_FRAME_MAX);
     frame_put_settle(&j->settle, s);
     assert(!j->settle.failed);
@@ -190,21 +195,37 @@ static void on_remember(void *self, const char *next_hop, const struct memory *m
     knowledge_remember(o->knowledge, next_hop, m);
 }
 
-/* Counted are messages that went over a session, and attempts that came to none. */
 static void on_fact(void *self, const struct fact *f)
 {
     struct outbound *o = self;
-    auto_buf struct buf key = { 0 };
 
-    if (f->how == E_NONE && f->messages == 0)
-        return;
-    buf_init(&key, TALLY_KEY_MAX);
-    fact_digest_encode(f, &key);
-    if (!key.failed)
-        scribe_count(knowledge_scribe(o->knowledge), buf_slice(&key), f->how == E_NONE ? f->messages : 1);
+    recorder_fact(o->recorder, f);
 }
 
-static const struct delivery_house house = { on_read, on_settle, on_drained, on_recall, on_remember, on_fact };
+static void on_alarm(void *self, const char *next_hop, const char *relay, unsigned breaks)
+{
+    struct outbound *o = self;
+
+    recorder_alarm(o->recorder, next_hop, relay, breaks);
+}
+
+static uint64_t on_policy(void *self, const struct report_policy *p)
+{
+    struct outbound *o = self;
+
+    return recorder_policy(o->recorder, p);
+}
+
+static bool on_report(void *self, struct slice message, struct error *why)
+{
+    struct outbound *o = self;
+    struct intake intake = { o->start->config, knowledge_scribe(o->knowledge), o->bell, o->resolver };
+
+    return intake_letter(&intake, message, why);
+}
+
+static const struct delivery_house house = { on_read, on_settle, on_drained, on_recall, on_remember, on_fact, on_alarm,
+                                             on_policy, on_report };
 
 /* --- what the store says -------------------------------------------------------------- */
 
@@ -457,6 +478,9 @@ int outbound_run(const struct outbound_start *start)
         log_say(LOG_LEVEL_ERROR, "https.unusable", &why, "MTA-STS policies cannot be fetched");
         return WORKER_CANNOT_START;
     }
+    o.bell = bell_new(knowledge_scribe(o.knowledge), config_events(c));
+    o.recorder = recorder_new(knowledge_scribe(o.knowledge), o.bell, c->facts.keep);
+    knowledge_tell(o.knowledge, o.recorder);
     o.ourselves = ourselves_new(c->listeners, c->listener_count);
     set_up_deliverer(&o);
     worker_begin(start->control_fd, &orders, &o);
@@ -465,6 +489,8 @@ int outbound_run(const struct outbound_start *start)
     loop_run();
     timer_free(o.cut);
     deliverer_free(o.deliverer);
+    recorder_free(o.recorder);
+    bell_free(o.bell);
     knowledge_free(o.knowledge);
     resolver_free(o.resolver);
     ourselves_free(o.ourselves);

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "deliver/maildir.h"
+#include "dkim/sign.h"
 #include "message/header.h"
 #include "message/received.h"
 #include "serve/worker.h"
@@ -11,6 +12,7 @@
 
 enum {
     ARENA_MAX = 512 * 1024,         /* a thousand recipients with the longest of names */
+    LAST_WORDS_MS = 2000,
     ANSWER_PATIENCE_MS = 120000,    /* for the store: less than the client's ten minutes (SMTP-050) */
 };
 
@@ -31,6 +33,11 @@ struct reception {
     struct buf buffer;
     struct header_scan header;
     bool eight_bit, lost;
+    struct dkim_signing *signing;   /* NULL: nobody signs for the sender */
+    struct dkim_signer signer;
+    struct buf signature;
+    /* of the whole session, for counting */
+    uint64_t in_clear, by_tls;      /* messages */
     /* the wait for the store */
     struct fiber *fiber;            /* NULL when not waiting */
     bool answered;
@@ -40,9 +47,15 @@ struct reception {
 
 /* --- the line to the store ------------------------------------------------------ */
 
-void post_init(struct post *p, unsigned maker)
+static void note_changed(void *self, uint8_t kind, const char *key)
 {
-    *p = (struct post){ .ids = { .maker = maker } };
+}
+
+void post_init(struct post *p, const struct config *config, unsigned maker, struct signing_key *const *keys)
+{
+    *p = (struct post){ .ids = { .maker = maker }, .keys = keys };
+    p->scribe = scribe_new(note_changed, p);
+    p->recorder = recorder_new(p->scribe, NULL, config->facts.keep);
 }
 
 static void stop_waiting(struct reception *r)
@@ -88,6 +101,7 @@ static void post_lost(struct post *p, const struct error *why)
 
     snprintf(lost.why.text, sizeof lost.why.text, "the queue is being restarted");
     log_say(LOG_LEVEL_WARNING, "store.lost", why, "clients are told to try again until it is back");
+    scribe_link(p->scribe, NULL);
     channel_free(p->store);
     p->store = NULL;
     worker_link_lost();
@@ -111,10 +125,21 @@ void post_link(struct post *p, int fd)
     p->generation++;
     p->store = channel_new(fd, &post_events, p);
     channel_start(p->store);
+    scribe_link(p->scribe, p->store);
+}
+
+void post_flush(struct post *p)
+{
+    scribe_flush(p->scribe);
+    if (p->store)
+        channel_drain(p->store, clock_now() + LAST_WORDS_MS);
 }
 
 void post_done(struct post *p)
 {
+    scribe_link(p->scribe, NULL);
+    recorder_free(p->recorder);
+    scribe_free(p->scribe);
     channel_free(p->store);
     p->store = NULL;
 }
@@ -129,6 +154,7 @@ struct reception *reception_new(struct post *post, const struct config *config, 
     *r = (struct reception){ .post = post, .config = config, .role = role, .client = *client };
     arena_init(&r->arena, ARENA_MAX);
     buf_init(&r->buffer, CHANNEL_FRAME_MAX);
+    buf_init(&r->signature, ENVELOPE_HEAD_MAX);
     return r;
 }
 
@@ -141,6 +167,9 @@ static void forget(struct reception *r)
     free(r->recipients);
     r->recipients = NULL;
     r->count = r->capacity = 0;
+    dkim_signing_free(r->signing);
+    r->signing = NULL;
+    buf_release(&r->signature);
     r->open = r->lost = r->eight_bit = false;
     r->generation = 0;
     r->id = 0;
@@ -153,6 +182,7 @@ void reception_free(struct reception *r)
     forget(r);
     arena_done(&r->arena);
     buf_done(&r->buffer);
+    buf_done(&r->signature);
     free(r);
 }
 
@@ -234,12 +264,22 @@ static bool fits_maildir(const struct routing_rule *rule, const char *address, s
     return false;
 }
 
+/* Those that are refused cost no memory of the transaction. */
+static const struct routing_rule *rule_of(const struct reception *r, const struct mailbox *to, struct slice domain)
+{
+    auto_arena struct arena scratch = { 0 };
+
+    arena_init(&scratch, 4096);
+    return slice_empty(to->domain) ? routing_find(&r->config->routing, domain)
+                                   : routing_for(&r->config->routing, mailbox_text(to, &scratch));
+}
+
 static void on_rcpt(void *self, const struct smtp_session *s, const struct mailbox *to, struct smtp_answer *a)
 {
     struct reception *r = self;
     bool bare_postmaster = slice_empty(to->domain);
     struct slice domain = bare_postmaster ? address_domain(slice_of(r->config->postmaster)) : to->domain;
-    const struct routing_rule *rule = routing_find(&r->config->routing, domain);
+    const struct routing_rule *rule = rule_of(r, to, domain);
     const char *address;
 
     /* RFC 5321 3.6.2: mail for strangers is relayed only for those we trust. */
@@ -250,6 +290,28 @@ static void on_rcpt(void *self, const struct smtp_session *s, const struct mailb
     address = bare_postmaster ? r->config->postmaster : mailbox_text(to, &r->arena).at;
     if (r->arena.failed || fits_maildir(rule, address, a))
         add_recipient(r, rule, address, domain, a);
+}
+
+/* Mail that is submitted here is signed for its sender's domain, where there is a key for it (RFC 6376). */
+static void begin_signature(struct reception *r)
+{
+    const struct dkim_config *d = config_dkim_for(r->config, address_domain(slice_of(r->sender)));
+
+    if (!d || r->role != ROLE_SUBMISSION || !r->post->keys)
+        return;
+    r->signer = (struct dkim_signer){ d->domain, d->selector, r->post->keys[d - r->config->dkim] };
+    r->signing = dkim_signing_new(&r->signer);
+}
+
+/* What cannot be signed (it has no From field, or several) goes as it is. */
+static void end_signature(struct reception *r)
+{
+    struct error why = { 0 };
+
+    if (!r->signing || dkim_signing_end(r->signing, clock_wall(), &r->signature, &why))
+        return;
+    buf_clear(&r->signature);
+    log_say(LOG_LEVEL_WARNING, "message.unsigned", &why, "a message from <%s> goes without a DKIM signature", r->sender);
 }
 
 static void on_data(void *self, const struct smtp_session *s, struct smtp_answer *a)
@@ -271,6 +333,7 @@ static void on_data(void *self, const struct smtp_session *s, struct smtp_answer
     received.queue_id = message_id_text(r->id, id);
     received_write(&received, &r->buffer);
     header_scan_init(&r->header);
+    begin_signature(r);
     (void)a;
 }
 
@@ -296,6 +359,8 @@ static bool on_body(void *self, struct slice bytes)
     struct reception *r = self;
 
     header_scan(&r->header, bytes);
+    if (r->signing)
+        dkim_signing_add(r->signing, bytes);
     for (size_t i = 0; i < bytes.len && !r->eight_bit; i++)
         r->eight_bit = (unsigned char)bytes.at[i] > 127;
     while (bytes.len && !r->lost) {
@@ -347,8 +412,8 @@ static bool submit(struct reception *r, const struct smtp_session *s)
     struct frame_accept accept = {
         .ticket = r->ticket,
         .envelope = { .id = r->id, .sender = r->sender, .arrived = clock_wall(), .eight_bit = r->eight_bit,
-                      .tls = request_of(r, s), .origin = describe_origin(r, s), .recipients = r->recipients,
-                      .count = r->count },
+                      .tls = request_of(r, s), .head = buf_slice(&r->signature), .origin = describe_origin(r, s),
+                      .recipients = r->recipients, .count = r->count },
         .bytes = buf_slice(&r->buffer),
     };
 
@@ -366,6 +431,53 @@ static bool submit(struct reception *r, const struct smtp_session *s)
         return false;
     channel_send(p->store, FRAME_ACCEPT, buf_slice(&frame));
     return true;
+}
+
+/* --- counting ------------------------------------------------------------------- */
+
+static void count_message(struct reception *r, const struct smtp_session *s)
+{
+    const struct tls_facts *tls = conn_tls(s->conn);
+    struct slice domain = address_domain(slice_of(r->sender));
+    struct receipt receipt = { .domain = arena_string(&r->arena, domain), .group = "", .cipher = "" };
+
+    *(tls ? &r->by_tls : &r->in_clear) += 1;
+    if (r->role != ROLE_MX)
+        return;
+    if (tls) {
+        receipt.version = tls->version;
+        receipt.group = tls->group;
+        receipt.cipher = tls->cipher;
+    }
+    recorder_receipt(r->post->recorder, &receipt, 1);
+}
+
+/* A session is in clear before it is in TLS, and may send in both. */
+void reception_count(const struct reception *r, const struct conn *c, const struct smtp_ending *ending)
+{
+    const struct tls_facts *tls = conn_tls(c);
+    struct visit v = { .role = r->role == ROLE_MX ? VISIT_MX : VISIT_SUBMISSION, .client = r->client,
+                       .name = ending->client_name, .user = "", .group = "", .cipher = "", .problem = "" };
+
+    if (r->in_clear)
+        recorder_visit(r->post->recorder, &v, r->in_clear);
+    if (ending->refused_in_clear) {
+        v.end = VISIT_REFUSED_IN_CLEAR;
+        recorder_visit(r->post->recorder, &v, 1);
+    }
+    if (ending->how == ENDED_TLS_FAILED) {
+        v.end = VISIT_HANDSHAKE_FAILED;
+        v.problem = ending->why;
+        recorder_visit(r->post->recorder, &v, 1);
+    }
+    if (!r->by_tls || !tls)
+        return;
+    v.end = VISIT_SENT;
+    v.version = tls->version;
+    v.group = tls->group;
+    v.cipher = tls->cipher;
+    v.problem = "";
+    recorder_visit(r->post->recorder, &v, r->by_tls);
 }
 
 /* REQTLS-006: a TLS-Required that says anything but "No" changes nothing, and
@@ -416,13 +528,14 @@ static void log_not_accepted(const struct reception *r, const struct error *why)
     log_end(&l);
 }
 
-static void answer_with(const struct reception *r, const struct smtp_session *s, struct smtp_answer *a)
+static void answer_with(struct reception *r, const struct smtp_session *s, struct smtp_answer *a)
 {
     const struct error *why = &r->answer.why;
     char id[MESSAGE_ID_TEXT];
 
     if (r->answer.done) {
         log_accepted(r, s);
+        count_message(r, s);
         smtp_answer_set(a, 250, "2.0.0", "Queued as %s", message_id_text(r->id, id));
         return;
     }
@@ -453,6 +566,7 @@ static void on_end(void *self, const struct smtp_session *s, struct smtp_answer 
         on_reset(r);
         return;
     }
+    end_signature(r);
     sent = submit(r, s);
     if (await_answer(r))
         answer_with(r, s, a);

@@ -10,6 +10,8 @@
 #include "run/channel.h"
 #include "serve/config.h"
 #include "serve/frames.h"
+#include "serve/recorder.h"
+#include "tls/signature.h"
 
 enum { RECEPTION_BUFFER = 32 * 1024 };
 
@@ -20,9 +22,13 @@ struct post {
     uint64_t next_ticket;
     struct id_maker ids;
     struct reception *waiting;      /* for the store's answer */
+    struct scribe *scribe;          /* what is counted goes the same way */
+    struct recorder *recorder;
+    struct signing_key *const *keys;    /* for each dkim section of the configuration */
 };
-void post_init(struct post *p, unsigned maker);
+void post_init(struct post *p, const struct config *config, unsigned maker, struct signing_key *const *keys);
 void post_link(struct post *p, int fd);     /* a new store; takes `fd` */
+void post_flush(struct post *p);            /* what was counted goes to the store now: the process ends */
 void post_done(struct post *p);
 
 struct reception;
@@ -30,6 +36,9 @@ struct reception *reception_new(struct post *post, const struct config *config, 
                                 const struct address *client);
 void reception_free(struct reception *r);
 bool reception_is_open(const struct reception *r);      /* a transaction is under way */
+
+/* The session is over: who it was is counted (fact/visit.h). */
+void reception_count(const struct reception *r, const struct conn *c, const struct smtp_ending *ending);
 
 extern const struct smtp_house reception_house;         /* self: struct reception */
 

@@ -42,6 +42,8 @@ FRAME(tallies, struct frame_tallies, frame_get_tallies(in, a, &f), frame_put_tal
 FRAME(tally, struct tally, frame_get_tally(in, &f), frame_put_tally(out, &f))
 FRAME(tally_list, struct frame_tally_list, frame_get_tally_list(in, &f), frame_put_tally_list(out, &f))
 FRAME(tallies_listed, struct frame_tallies_listed, frame_get_tallies_listed(in, &f), frame_put_tallies_listed(out, &f))
+FRAME(ticketed, struct frame_ticketed, frame_get_ticketed(in, &f), frame_put_ticketed(out, &f))
+FRAME(tally_find, struct frame_tally_find, frame_get_tally_find(in, &f), frame_put_tally_find(out, &f))
 
 static bool answer_again(struct slice in, struct arena *a, struct buf *out)
 {
@@ -59,7 +61,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         link_again, body_again, accept_again, hello_again, resumed_again, read_again, piece_again, lease_again,
         settle_again, list_again, listed_again, operate_again, view_again, figures_again, answer_again,
         recall_again, recalled_again, note_again, notes_due_again, note_key_again, note_list_again, notes_listed_again,
-        tallies_again, tally_again, tally_list_again, tallies_listed_again };
+        tallies_again, tally_again, tally_list_again, tallies_listed_again,
+        ticketed_again, tally_find_again };
     struct slice in = slice_after(slice(data, size), 1);
     auto_arena struct arena arena = { 0 };
     auto_buf struct buf out = { 0 };

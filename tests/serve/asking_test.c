@@ -267,6 +267,14 @@ TEST(tallies_are_read_page_by_page)
     buf_clear(&seen);
     CHECK_OK(asking_tallies(a, 102, see_tally, NULL, &why), &why);
     CHECK_EQUAL(buf_len(&seen), 0);
+    CHECK_OK(asking_tallies_of(a, 100, SLICE("key100"), see_tally, NULL, &why), &why);
+    CHECK_SLICE(buf_slice(&seen), "100:key1000=1001 100:key1002=1003 100:key1004=1005 100:key1006=1007 100:key1008=1009 ");
+    buf_clear(&seen);
+    CHECK_OK(asking_tallies_of(a, 100, SLICE("key"), see_tally, NULL, &why), &why);
+    CHECK(buf_len(&seen) > 0 && slice_starts(buf_slice(&wanted), buf_slice(&seen)));        /* more than a page */
+    buf_clear(&seen);
+    CHECK_OK(asking_tallies_of(a, 99, SLICE(""), see_tally, NULL, &why), &why);
+    CHECK_EQUAL(buf_len(&seen), 0);
     buf_done(&seen);
     asking_close(a);
     end_child(store);

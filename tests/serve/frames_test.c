@@ -55,6 +55,26 @@ TEST(an_accepted_message_travels_whole)
     fresh();
 }
 
+TEST(the_head_of_a_message_travels_with_its_end_and_has_a_bound)
+{
+    static char long_head[ENVELOPE_HEAD_MAX + 1];
+    struct frame_accept sent = { 99, an_envelope(), SLICE("body") }, got;
+
+    sent.envelope.head = SLICE("DKIM-Signature: x\r\n");
+    fresh();
+    frame_put_accept(&frame, &sent);
+    CHECK(frame_get_accept(buf_slice(&frame), &arena, &got));
+    CHECK_SLICE(got.envelope.head, "DKIM-Signature: x\r\n");
+    CHECK_SLICE(got.bytes, "body");
+    for (size_t len = ENVELOPE_HEAD_MAX; len <= ENVELOPE_HEAD_MAX + 1; len++) {
+        sent.envelope.head = slice(long_head, len);
+        fresh();
+        frame_put_accept(&frame, &sent);
+        CHECK_EQUAL(frame_get_accept(buf_slice(&frame), &arena, &got), len == ENVELOPE_HEAD_MAX);
+    }
+    fresh();
+}
+
 TEST(a_lease_travels_whole)
 {
     struct lease sent = { .number = 5, .envelope = an_envelope(), .destination = "example.org", .attempts = 3,
@@ -193,7 +213,7 @@ TEST(a_frame_that_is_cut_short_or_too_long_is_refused)
 
 TEST(values_out_of_range_are_refused)
 {
-    struct frame_link link = { LINK_OUTBOUND + 1, 0, 0 };
+    struct frame_link link = { LINK_ROLES, 0, 0 };
     struct frame_operate operate = { ACT_REMOVE + 1, 0 };
     struct frame_accept accept = { 1, an_envelope(), SLICE("") }, got;
     struct error why = { (enum error_code)E_COUNT, "" };
@@ -223,8 +243,8 @@ TEST(a_wish_about_tls_that_is_not_known_is_refused)
         accept.envelope.tls = (enum tls_request)tls;
         fresh();
         frame_put_accept(&frame, &accept);
-        CHECK_EQUAL(frame_get_accept(buf_slice(&frame), &arena, &got), tls <= TLS_OPTIONAL);
-        CHECK(tls > TLS_OPTIONAL || (int)got.envelope.tls == tls);
+        CHECK_EQUAL(frame_get_accept(buf_slice(&frame), &arena, &got), tls <= TLS_REPORT);
+        CHECK(tls > TLS_REPORT || (int)got.envelope.tls == tls);
     }
     fresh();
 }
@@ -411,8 +431,11 @@ TEST(notes_past_the_bounds_are_refused)
 
 TEST(tallies_travel_whole)
 {
-    const struct tally two_tallies[] = { { 20000, SLICE("a\0b"), 3 }, { UINT32_MAX, SLICE("c"), INT64_MAX } };
+    const struct tally two_tallies[] = { { 20000, SLICE("a\0b"), 3, SLICE("a\0rest") },
+                                         { UINT32_MAX, SLICE("c"), INT64_MAX } };
     struct frame_tallies sent = { two_tallies, 2 }, got;
+    struct frame_tally_find find = { 20000, SLICE("a\0"), SLICE("a\0b"), 7 }, got_find;
+    struct frame_ticketed asked = { 9, FRAME_FIGURES, SLICE("body") }, got_asked;
     struct frame_tally_list list = { 20000, SLICE("a\0b"), 500 }, got_list;
     struct frame_tallies_listed listed = { 20001, SLICE("z"), 2 }, got_listed;
     struct tally tally;
@@ -421,7 +444,8 @@ TEST(tallies_travel_whole)
     frame_put_tallies(&frame, &sent);
     CHECK(frame_get_tallies(buf_slice(&frame), &arena, &got) && got.count == 2);
     CHECK(got.tallies[0].day == 20000 && got.tallies[0].count == 3 && slice_equal(got.tallies[0].key, SLICE("a\0b")));
-    CHECK(got.tallies[1].day == UINT32_MAX && got.tallies[1].count == INT64_MAX);
+    CHECK(slice_equal(got.tallies[0].rest, SLICE("a\0rest")));
+    CHECK(got.tallies[1].day == UINT32_MAX && got.tallies[1].count == INT64_MAX && slice_empty(got.tallies[1].rest));
     buf_clear(&frame);
     frame_put_tally(&frame, &two_tallies[0]);
     CHECK(frame_get_tally(buf_slice(&frame), &tally) && tally.day == 20000 && tally.count == 3);
@@ -430,22 +454,31 @@ TEST(tallies_travel_whole)
     CHECK(frame_get_tally_list(buf_slice(&frame), &got_list) && got_list.day == 20000 && got_list.limit == 500);
     CHECK(slice_equal(got_list.after, list.after));
     buf_clear(&frame);
+    frame_put_tally_find(&frame, &find);
+    CHECK(frame_get_tally_find(buf_slice(&frame), &got_find) && got_find.day == 20000 && got_find.limit == 7);
+    CHECK(slice_equal(got_find.prefix, find.prefix) && slice_equal(got_find.after, find.after));
+    buf_clear(&frame);
+    frame_put_ticketed(&frame, &asked);
+    CHECK(frame_get_ticketed(buf_slice(&frame), &got_asked) && got_asked.ticket == 9);
+    CHECK(got_asked.type == FRAME_FIGURES && slice_equal(got_asked.body, asked.body));
+    buf_clear(&frame);
     frame_put_tallies_listed(&frame, &listed);
     CHECK(frame_get_tallies_listed(buf_slice(&frame), &got_listed) && got_listed.day == 20001);
     CHECK(got_listed.count == 2 && slice_equal(got_listed.after, SLICE("z")));
     fresh();
 }
 
-static bool tally_passes(size_t key_length, uint64_t count)
+static bool tally_passes(size_t key_length, size_t rest_length, uint64_t count)
 {
-    char *key = memory_new(key_length + 1);
-    struct tally t = { 1, { key, key_length }, count };
+    char *key = memory_new(key_length + 1), *rest = memory_new(rest_length + 1);
+    struct tally t = { 1, { key, key_length }, count, { rest, rest_length } };
     bool passes;
 
     fresh();
     frame_put_tallies(&frame, &(struct frame_tallies){ &t, 1 });
     passes = frame_get_tallies(buf_slice(&frame), &arena, &(struct frame_tallies){ 0 });
     free(key);
+    free(rest);
     return passes;
 }
 
@@ -455,14 +488,15 @@ TEST(tallies_past_the_bounds_are_refused)
     static char longest[TALLY_KEY_MAX];
     struct frame_tallies f = { many, FRAME_TALLIES_MAX }, got;
 
-    CHECK(tally_passes(TALLY_KEY_MAX, 1));
-    CHECK(tally_passes(1, INT64_MAX));
-    CHECK(!tally_passes(TALLY_KEY_MAX + 1, 1));
-    CHECK(!tally_passes(0, 1));
-    CHECK(!tally_passes(1, 0));
-    CHECK(!tally_passes(1, (uint64_t)INT64_MAX + 1));
+    CHECK(tally_passes(TALLY_KEY_MAX, TALLY_KEY_MAX, 1));
+    CHECK(tally_passes(1, 0, INT64_MAX));
+    CHECK(!tally_passes(TALLY_KEY_MAX + 1, 0, 1));
+    CHECK(!tally_passes(1, TALLY_KEY_MAX + 1, 1));
+    CHECK(!tally_passes(0, 0, 1));
+    CHECK(!tally_passes(1, 0, 0));
+    CHECK(!tally_passes(1, 0, (uint64_t)INT64_MAX + 1));
     for (size_t i = 0; i <= FRAME_TALLIES_MAX; i++)
-        many[i] = (struct tally){ 1, { longest, sizeof longest }, 1 };
+        many[i] = (struct tally){ 1, { longest, sizeof longest }, 1, { longest, sizeof longest } };
     fresh();
     frame_put_tallies(&frame, &f);
     CHECK(!frame.failed && frame_get_tallies(buf_slice(&frame), &arena, &got));
@@ -507,6 +541,7 @@ TEST(what_is_cut_short_or_too_long_about_notes_and_tallies_is_refused)
     struct frame_tallies tallies = { one, 2 };
     struct frame_tally_list tally_list = { 20000, SLICE("key"), 500 };
     struct frame_tallies_listed tallies_listed = { 20001, SLICE("z"), 2 };
+    struct frame_tally_find find = { 20000, SLICE("k"), SLICE("key"), 2 };
     struct tally tally;
     struct note note;
 
@@ -521,6 +556,7 @@ TEST(what_is_cut_short_or_too_long_about_notes_and_tallies_is_refused)
     REFUSED_WHEN_CUT(frame_put_tally(&frame, &one[0]), frame_get_tally(body, &tally));
     REFUSED_WHEN_CUT(frame_put_tallies(&frame, &tallies), frame_get_tallies(body, &arena, &tallies));
     REFUSED_WHEN_CUT(frame_put_tally_list(&frame, &tally_list), frame_get_tally_list(body, &tally_list));
+    REFUSED_WHEN_CUT(frame_put_tally_find(&frame, &find), frame_get_tally_find(body, &find));
     REFUSED_WHEN_CUT(frame_put_tallies_listed(&frame, &tallies_listed),
                      frame_get_tallies_listed(body, &tallies_listed));
     fresh();

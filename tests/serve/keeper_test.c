@@ -37,13 +37,6 @@ static const struct channel_events events = { on_frame, on_closed };
 static struct fixture f;
 static struct channel *store, *outbound;
 static struct buf body;
-static char changed[64];
-
-static void on_changed(void *owner, const struct frame_note_key *what)
-{
-    CHECK(owner == &f);
-    snprintf(changed, sizeof changed, "%u:%s", what->kind, what->key);
-}
 
 static void begin(void)
 {
@@ -60,7 +53,6 @@ static void begin(void)
     arena_init(&arena, 64 * 1024 * 1024);
     buf_init(&body, CHANNEL_FRAME_MAX);
     recalled_count = due_count = ends = 0;
-    changed[0] = '\0';
 }
 
 static void end(void)
@@ -75,8 +67,10 @@ static void end(void)
 
 static bool take_of(unsigned slot, enum frame_type type)
 {
-    struct keeper_user user = { store, slot, on_changed, &f };
-    bool sensible = keeper_take(f.q, &user, (uint8_t)type, buf_slice(&body));
+    struct keeper_user user = { store, slot };
+    bool sensible = type == FRAME_RECALL      ? keeper_recall(f.q, &user, buf_slice(&body))
+                    : type == FRAME_NOTES_DUE ? keeper_due(f.q, &user, buf_slice(&body))
+                                              : keeper_count(f.q, buf_slice(&body), DAYS(20000));
 
     buf_clear(&body);
     return sensible;
@@ -97,14 +91,12 @@ static void recall(const char *key)
     CHECK_EQUAL(recalled[recalled_count - 1].ticket, recalled_count + 4);
 }
 
-TEST(a_note_is_kept_recalled_and_removed_and_others_hear_of_it)
+TEST(a_note_is_recalled_as_it_is_now)
 {
     begin();
     recall("example.org");
     CHECK_EQUAL(recalled[0].answer, RECALL_NONE);
-    frame_put_note(&body, &(struct note){ NOTE_STS, "example.org", 7, SLICE("policy") });
-    CHECK(take_of(0, FRAME_NOTE));
-    CHECK_TEXT(changed, "1:example.org");
+    put_note(&f, NOTE_STS, "example.org", 7, "policy", NULL);
     recall("example.org");              /* not stored yet */
     commit(&f);
     recall("example.org");
@@ -113,8 +105,7 @@ TEST(a_note_is_kept_recalled_and_removed_and_others_hear_of_it)
         CHECK_EQUAL(recalled[i].note.due, 7);
         CHECK_SLICE(recalled[i].note.value, "policy");
     }
-    frame_put_note(&body, &(struct note){ NOTE_STS, "example.org", 7, SLICE("") });
-    CHECK(take_of(0, FRAME_NOTE));
+    put_note(&f, NOTE_STS, "example.org", 7, "", NULL);
     recall("example.org");
     CHECK_EQUAL(recalled[3].answer, RECALL_NONE);
     end();
@@ -126,8 +117,7 @@ TEST(the_largest_note_fits_its_frame)
 
     begin();
     memset(large, 'x', NOTE_VALUE_MAX);
-    frame_put_note(&body, &(struct note){ NOTE_STS, "example.org", 7, { large, NOTE_VALUE_MAX } });
-    CHECK(take_of(0, FRAME_NOTE));
+    queue_note(f.q, &(struct note){ NOTE_STS, "example.org", 7, { large, NOTE_VALUE_MAX } }, NULL, NULL);
     recall("example.org");
     CHECK(slice_equal(recalled[0].note.value, slice(large, NOTE_VALUE_MAX)));
     free(large);
@@ -156,6 +146,9 @@ TEST(each_slot_gets_its_own_due_notes_and_then_an_end)
         }
     }
     CHECK_EQUAL(all, 20);
+    frame_put_notes_due(&body, &(struct frame_notes_due){ 99, NOTE_STS, 19, 1000 });
+    CHECK(take_of(QUEUE_ALL_SLOTS, FRAME_NOTES_DUE));
+    wait_for(&due_count, 40);
     end();
 }
 
@@ -188,26 +181,63 @@ TEST(what_is_counted_is_stored_with_the_next_flush)
     end();
 }
 
-TEST(statistics_go_back_ninety_days)
+/* Nothing would forget it, and nothing bounds how many there could be. */
+TEST(a_day_that_has_not_begun_is_not_counted)
+{
+    const struct tally some[] = { { 20001, SLICE("a"), 1 }, { 20002, SLICE("a"), 1 }, { UINT32_MAX, SLICE("a"), 1 } };
+
+    begin();
+    frame_put_tallies(&body, &(struct frame_tallies){ some, 3 });
+    CHECK(take_of(0, FRAME_TALLY));
+    queue_tally_flush(f.q);
+    commit(&f);
+    CHECK_TEXT(tallies(&f, 10), "20001:a=1");       /* clocks may be set */
+    end();
+}
+
+TEST(statistics_go_back_so_many_days)
 {
     begin();
     tally(&f, 19909, "old", 1);
     tally(&f, 19910, "kept", 1);
+    tally(&f, 19995, "kept", 1);
     queue_tally_flush(f.q);
-    keeper_forget(f.q, DAYS(20000) + HOURS(23));
+    keeper_forget(f.q, DAYS(20000) + HOURS(23), 0);
     commit(&f);
-    CHECK_TEXT(tallies(&f, 10), "19910:kept=1");
-    keeper_forget(f.q, 0);              /* a clock that is wrong */
-    keeper_forget(f.q, -DAYS(5));
+    CHECK_TEXT(tallies(&f, 10), "19910:kept=1 19995:kept=1");
+    keeper_forget(f.q, 0, 0);           /* a clock that is wrong */
+    keeper_forget(f.q, -DAYS(5), 0);
+    keeper_forget(f.q, DAYS(20000), 20001);
     commit(&f);
-    CHECK_TEXT(tallies(&f, 10), "19910:kept=1");
+    CHECK_TEXT(tallies(&f, 10), "19910:kept=1 19995:kept=1");
+    keeper_forget(f.q, DAYS(20000), 5);
+    commit(&f);
+    CHECK_TEXT(tallies(&f, 10), "19995:kept=1");
+    end();
+}
+
+TEST(notes_that_only_wait_to_be_forgotten_are)
+{
+    begin();
+    for (uint8_t kind = 1; kind < NOTE_KINDS; kind++) {
+        put_note(&f, kind, "over", DAYS(20000), "x", NULL);
+        put_note(&f, kind, "still", DAYS(20000) + 1, "x", NULL);
+    }
+    commit(&f);
+    keeper_forget(f.q, DAYS(20000), 0);
+    commit(&f);
+    for (uint8_t kind = 1; kind < NOTE_KINDS; kind++) {
+        bool goes = kind == NOTE_POLICY || kind == NOTE_RECEIVED || kind == NOTE_HOOK || kind == NOTE_CERTIFICATE;
+
+        CHECK_TEXT(list_notes(&f, kind, "", 10), goes ? "still=x" : "over=x still=x");
+    }
     end();
 }
 
 /* (P5) */
 TEST(frames_that_make_no_sense_are_refused)
 {
-    const enum frame_type types[] = { FRAME_RECALL, FRAME_NOTE, FRAME_NOTES_DUE, FRAME_TALLY };
+    const enum frame_type types[] = { FRAME_RECALL, FRAME_NOTES_DUE, FRAME_TALLY };
 
     begin();
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -215,8 +245,6 @@ TEST(frames_that_make_no_sense_are_refused)
         buf_add(&body, SLICE("nonsense"));
         CHECK(!take_of(0, types[i]));
     }
-    frame_put_recall(&body, &(struct frame_recall){ 1, NOTE_STS, "k" });
-    CHECK(!take_of(0, FRAME_NOTE_FIND));        /* the command line's */
     CHECK(queue_group(f.q) == NULL);
     end();
 }

@@ -136,7 +136,7 @@ static void play(enum listener_role role, const char *client, enum store_mood mo
         .hostname = "mx.example.org", .software = "ESMTP", .limits = house.config->limits, .requiretls = true,
         .tls = (const struct tls_server *)(const void *)&context };      /* the script shakes hands without looking */
     loop_open();
-    post_init(&house.post, 1);
+    post_init(&house.post, house.config, 1, NULL);
     CHECK_OK(channel_pair(fds, &why), &why);
     post_link(&house.post, fds[0]);
     store.channel = channel_new(fds[1], &store_events, NULL);
