@@ -22,6 +22,9 @@ int cli_config(int argc, char **argv);
 int cli_explain(int argc, char **argv);
 int cli_lab(int argc, char **argv);
 int cli_memory(int argc, char **argv);
+int cli_stats(int argc, char **argv);
+int cli_clients(int argc, char **argv);
+int cli_report(int argc, char **argv);
 int cli_help(int argc, char **argv);
 
 /* Says "postern COMMAND: ..." and how to get help, on stderr; returns EXIT_USAGE. */

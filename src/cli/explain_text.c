@@ -78,6 +78,7 @@ static void print_rule(const struct explanation *e)
         break;
     case ROUTE_MAILDIR: row("route", "into files, %s: no policy applies", e->rule->route.path); break;
     case ROUTE_DISCARD: row("route", "nowhere: it counts as delivered"); break;
+    case ROUTE_REPORTS: row("route", "read as TLS reports of others: no policy applies"); break;
     case ROUTE_MX: break;
     }
 }
@@ -309,7 +310,7 @@ const char *explain_sum(const struct explanation *e, char text[400])
     if (e->problem.code != E_NONE)
         snprintf(text, 400, "%s: %s", error_is_final(e->problem.code) ? "Mail goes back to its sender" : "Mail waits",
                  e->problem.text);
-    else if (e->rule->route.kind == ROUTE_MAILDIR || e->rule->route.kind == ROUTE_DISCARD)
+    else if (e->rule->route.kind != ROUTE_MX && e->rule->route.kind != ROUTE_SMTP)
         snprintf(text, 400, "Mail stays here.");
     else if (s.go == 0)
         snprintf(text, 400, "Mail waits: there is no host that it may go to now.");

@@ -73,6 +73,47 @@ static const struct {
       "  --json    one JSON object a line\n\n"
       "Speaks to the running instance; without one it opens the queue itself.\n"
       "Exit: 0 done, 1 not there or wrong, 75 the store does not answer, 64 usage.\n" },
+    { "report", "TLS reports (RFC 8460), ours and those of others",
+      "postern report list [--day D] [--received] [--json] [DOMAIN]\n"
+      "postern report show [--day D] [--received] [--json] DOMAIN...\n"
+      "postern report send [--day D] [--dry-run] DOMAIN... | --all\n"
+      "postern report export [--day D] [--received] [--to DIRECTORY] [DOMAIN...]\n"
+      "postern report import [--unsigned] FILE|MBOX|MAILDIR|-...\n\n"
+      "What is reported to other domains of a day (yesterday, if not given), and what\n"
+      "became of it; with --received, what others have sent about us.\n\n"
+      "  --dry-run    print what would be sent; ask and send nothing\n"
+      "  --unsigned   also mail that is not signed by whoever it says it is from\n"
+      "  --json       one object per line\n"
+      "  -c FILE      the configuration; default /etc/postern/postern.conf\n" },
+    { "stats", "how much mail goes encrypted and authenticated",
+      "postern stats [OPTION...]\n\n"
+      "By domain, sent and received: messages, share encrypted, share authenticated,\n"
+      "TLS versions, key exchange, and how that changes; why mail went in clear, why\n"
+      "certificates do not validate, why attempts failed.\n\n"
+      "  --since 7d|DATE    days up to the last one, or the first day; default 7d\n"
+      "  --until DATE|1d    the last day, or so many days ago; default today (UTC)\n"
+      "  --sent, --received one of them only\n"
+      "  --domain D         one domain only\n"
+      "  --by day           a line for each day in the place of each domain\n"
+      "  --top N            so many domains, the others in one line; 0 is all\n"
+      "  --minimum N        for publishing: what is rarer is not told on its own\n"
+      "  --json, --csv      for programs; --html: a page to show and to print\n"
+      "  -c FILE            configuration, default " DEFAULT_CONFIG "\n\n"
+      "Exit: 0 told, 1 configuration or output, 64 usage, 75 the store does not answer.\n" },
+    { "clients", "who sends to us, how, and who could not under a stricter rule",
+      "postern clients [OPTION...]\n\n"
+      "By client: messages in clear and by TLS version, when it was last seen, passwords\n"
+      "that go in clear, handshakes that fail. With --if only those that would be cut\n"
+      "off, and how much mail that is.\n\n"
+      "  --if tls=required          nothing in clear any more\n"
+      "  --if tls-minimum=1.2       nothing by an older version; may stand beside it\n"
+      "  --by address|network|name|user\n"
+      "                             default: address; network for mx\n"
+      "  --role mx|submission       one of them only\n"
+      "  --since 30d|DATE, --until DATE|1d, --top N, -c FILE   as for stats\n"
+      "  --json, --csv              for programs\n"
+      "  --export csv               the list of those to write to\n\n"
+      "Exit: 0 told, 1 configuration or output, 64 usage, 75 the store does not answer.\n" },
     { "lab", "a small internet to learn and test with",
       "postern lab list [--json]\n"
       "postern lab up [OPTION...]\n"

@@ -11,6 +11,7 @@ static const struct {
 } commands[] = {
     { "serve", cli_serve }, { "send", cli_send }, { "queue", cli_queue }, { "config", cli_config }, { "help", cli_help },
     { "lab", cli_lab }, { "explain", cli_explain }, { "memory", cli_memory },
+    { "stats", cli_stats }, { "clients", cli_clients }, { "report", cli_report },
 };
 
 int cli_usage(const char *command, const char *format, ...)

@@ -1,0 +1,259 @@
+/* Clients for programs; docs/stats.md has the names; see cli/clients.h. */
+#include "cli/clients.h"
+
+#include "base/buf.h"
+#include "base/escape.h"
+#include "cli/figures.h"
+#include "fact/count.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+
+enum { LINE_MAX_BYTES = 64 * 1024 };
+
+/* --- JSON ------------------------------------------------------------------------- */
+
+static json_t *number(uint64_t n)
+{
+    return json_integer((json_int_t)n);
+}
+
+static json_t *day_of(uint32_t day)
+{
+    char text[PERIOD_DAY_MAX];
+
+    return day ? json_string(period_day(day, text)) : json_null();
+}
+
+/* What is no UTF-8 is shown as logs show it. */
+static json_t *text_of(const char *text)
+{
+    json_t *plain = json_string(text);
+    char shown[1024];
+
+    return plain ? plain : json_string(escape_line(slice_of(text), shown, sizeof shown));
+}
+
+static json_t *version_of(enum tls_version version)
+{
+    return version == TLS_VERSION_NONE ? json_null() : json_string(tls_version_name(version));
+}
+
+static json_t *versions_of(const uint64_t versions[TLS_1_3 + 1])
+{
+    json_t *o = json_object();
+
+    json_object_set_new(o, "in-clear", number(versions[TLS_VERSION_NONE]));
+    for (int v = TLS_1_0; v <= TLS_1_3; v++)
+        json_object_set_new(o, tls_version_name((enum tls_version)v), number(versions[v]));
+    return o;
+}
+
+static void put_names(json_t *o, const char *key, const char *more, const struct client_names *names)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < names->count; i++)
+        json_array_append_new(all, text_of(names->at[i]));
+    json_object_set_new(o, key, all);
+    if (names->more)
+        json_object_set_new(o, more, json_true());
+}
+
+static json_t *problems_of(const struct client *c)
+{
+    json_t *all = json_array();
+
+    for (size_t i = 0; i < c->problem_count; i++)
+        json_array_append_new(all, json_pack("{s:o, s:o}", "problem", text_of(c->problems[i].words), "sessions",
+                                             number(c->problems[i].sessions)));
+    return all;
+}
+
+static json_t *client_of(const struct clients_view *v, const struct client *c)
+{
+    json_t *o = json_object();
+
+    json_object_set_new(o, "role", json_string(clients_role_name(c->role)));
+    json_object_set_new(o, "client", c->unnamed ? json_null() : text_of(c->who));
+    put_names(o, "addresses", "more-addresses", &c->addresses);
+    put_names(o, "names", "more-names", &c->names);
+    put_names(o, "users", "more-users", &c->users);
+    json_object_set_new(o, "messages", number(c->messages));
+    json_object_set_new(o, "versions", versions_of(c->versions));
+    json_object_set_new(o, "oldest-version", version_of(c->oldest));
+    json_object_set_new(o, "passwords-in-clear", number(c->in_clear_with_password));
+    json_object_set_new(o, "oldest-version-with-password", version_of(c->password_oldest));
+    json_object_set_new(o, "failed-handshakes", number(c->failed));
+    json_object_set_new(o, "problems", problems_of(c));
+    json_object_set_new(o, "refused-in-clear", number(c->turned_away));
+    json_object_set_new(o, "last", day_of(c->last));
+    if (!clients_view_has_rule(v))
+        return o;
+    json_object_set_new(o, "would-be-refused", number(c->refused));
+    json_object_set_new(o, "last-that-would-be-refused", day_of(c->last_refused));
+    return o;
+}
+
+static json_t *sum_of(const struct clients_view *v, const struct clients_sum *sum)
+{
+    json_t *o = json_object();
+
+    json_object_set_new(o, "clients", number(sum->clients));
+    json_object_set_new(o, "messages", number(sum->messages));
+    json_object_set_new(o, "versions", versions_of(sum->versions));
+    if (clients_view_has_rule(v)) {
+        json_object_set_new(o, "clients-cut-off", number(sum->cut_off));
+        json_object_set_new(o, "would-be-refused", number(sum->refused));
+        json_object_set_new(o, "would-be-refused-percent",
+                            sum->messages ? json_real(count_share(sum->refused, sum->messages) / 10.0) : json_null());
+        json_object_set_new(o, "would-be-refused-in-clear", number(sum->refused_clear));
+        json_object_set_new(o, "would-be-refused-old-version", number(sum->refused_old));
+    }
+    json_object_set_new(o, "clients-failing", number(sum->failing));
+    return o;
+}
+
+void clients_print_json(const struct clients_view *v)
+{
+    const struct clients_sum sum = clients_total(v->clients);
+    json_t *o = json_object(), *all = json_array();
+    uint32_t first = clients_counted_since(v->clients);
+    char rule[CLIENTS_RULE_MAX];
+    size_t count, of_role[VISIT_SUBMISSION + 1] = { 0 };
+    const struct client *const *list = clients_list(v->clients, &count);
+
+    json_object_set_new(o, "since", day_of(v->period.since));
+    json_object_set_new(o, "until", day_of(v->period.until));
+    json_object_set_new(o, "counted-since", day_of(first));
+    if (clients_view_has_rule(v))
+        json_object_set_new(o, "if", json_string(clients_rule_text(&v->rule, rule)));
+    json_object_set_new(o, "total", sum_of(v, &sum));
+    for (int role = 0; role <= VISIT_SUBMISSION; role++)
+        if (v->show[role])
+            json_object_set_new(o, clients_role_name((enum visit_role)role),
+                                sum_of(v, clients_sum_of(v->clients, (enum visit_role)role)));
+    for (size_t i = 0; i < count; i++)
+        if (v->top == 0 || of_role[list[i]->role]++ < v->top)
+            json_array_append_new(all, client_of(v, list[i]));
+    json_object_set_new(o, "list", all);
+    json_dumpf(o, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(4));
+    putchar('\n');
+    json_decref(o);
+}
+
+/* --- CSV ------------------------------------------------------------------------------ */
+
+static void end_line(struct buf *line)
+{
+    printf("%.*s\n", SLICE_ARGS(buf_slice(line)));
+    buf_clear(line);
+}
+
+/* One cell; a space between them, for none of them has one. */
+static void put_names_cell(struct buf *line, const struct client_names *names)
+{
+    auto_buf struct buf cell = { 0 };
+
+    buf_init(&cell, 4096);
+    for (size_t i = 0; i < names->count; i++)
+        buf_text(&cell, "%s%s", i ? " " : "", names->at[i]);
+    if (names->more)
+        buf_add(&cell, SLICE(" ..."));
+    buf_byte(&cell, '\0');
+    csv_text(line, buf_slice(&cell).at);
+}
+
+static void put_problems_cell(struct buf *line, const struct client *c)
+{
+    auto_buf struct buf cell = { 0 };
+
+    buf_init(&cell, 4096);
+    for (size_t i = 0; i < c->problem_count; i++)
+        buf_text(&cell, "%s%s", i ? "; " : "", c->problems[i].words[0] ? c->problems[i].words : "other reasons");
+    buf_byte(&cell, '\0');
+    csv_text(line, buf_slice(&cell).at);
+}
+
+static void put_version(struct buf *line, enum tls_version version)
+{
+    buf_text(line, ",%s", version == TLS_VERSION_NONE ? "" : tls_version_name(version));
+}
+
+static void print_csv_row(const struct clients_view *v, const struct client *c, struct buf *line)
+{
+    char day[PERIOD_DAY_MAX];
+
+    buf_text(line, "%s,", clients_role_name(c->role));
+    csv_text(line, clients_who(v, c));
+    buf_byte(line, ',');
+    put_names_cell(line, &c->addresses);
+    buf_byte(line, ',');
+    put_names_cell(line, &c->names);
+    buf_byte(line, ',');
+    put_names_cell(line, &c->users);
+    buf_text(line, ",%" PRIu64, c->messages);
+    for (int version = TLS_VERSION_NONE; version <= TLS_1_3; version++)
+        buf_text(line, ",%" PRIu64, c->versions[version]);
+    buf_text(line, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%s,", c->in_clear_with_password, c->failed,
+             c->turned_away, c->refused, period_day(c->last, day));
+    put_problems_cell(line, c);
+    end_line(line);
+}
+
+void clients_print_csv(const struct clients_view *v)
+{
+    auto_buf struct buf line = { 0 };
+    size_t count, of_role[VISIT_SUBMISSION + 1] = { 0 };
+    const struct client *const *list = clients_list(v->clients, &count);
+
+    buf_init(&line, LINE_MAX_BYTES);
+    puts("role,client,addresses,names,users,messages,in-clear,tls-1.0,tls-1.1,tls-1.2,tls-1.3,passwords-in-clear,"
+         "failed-handshakes,refused-in-clear,would-be-refused,last,problems");
+    for (size_t i = 0; i < count; i++)
+        if (v->top == 0 || of_role[list[i]->role]++ < v->top)
+            print_csv_row(v, list[i], &line);
+}
+
+/* Those who must hear of it: under a rule whom it cuts off, else who sends in clear or by versions before 1.2; and who cannot
+ * send already. */
+static bool is_written_to(const struct clients_view *v, const struct client *c)
+{
+    if (c->unnamed)
+        return false;
+    if (c->refused > 0 || client_fails_already(c) || c->in_clear_with_password > 0)
+        return true;
+    return !clients_view_has_rule(v) && (c->versions[TLS_VERSION_NONE] > 0 || (c->oldest != TLS_VERSION_NONE && c->oldest < TLS_1_2));
+}
+
+static void export_row(const struct client *c, struct buf *line)
+{
+    char day[PERIOD_DAY_MAX];
+
+    put_names_cell(line, &c->addresses);
+    buf_byte(line, ',');
+    put_names_cell(line, &c->names);
+    buf_byte(line, ',');
+    put_names_cell(line, &c->users);
+    buf_text(line, ",%s,%s,%" PRIu64 ",%" PRIu64, clients_role_name(c->role), period_day(c->last, day), c->messages,
+             c->versions[TLS_VERSION_NONE]);
+    put_version(line, c->oldest);
+    buf_text(line, ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",", c->refused, c->in_clear_with_password, c->failed + c->turned_away);
+    put_problems_cell(line, c);
+    end_line(line);
+}
+
+void clients_export_csv(const struct clients_view *v)
+{
+    auto_buf struct buf line = { 0 };
+    size_t count, of_role[VISIT_SUBMISSION + 1] = { 0 };
+    const struct client *const *list = clients_list(v->clients, &count);
+
+    buf_init(&line, LINE_MAX_BYTES);
+    puts("address,name,user,role,last-day,messages,in-clear,oldest-version,would-be-refused,passwords-in-clear,failed-sessions,"
+         "problems");
+    for (size_t i = 0; i < count; i++)
+        if (is_written_to(v, list[i]) && (v->top == 0 || of_role[list[i]->role]++ < v->top))
+            export_row(list[i], &line);
+}

@@ -1,0 +1,313 @@
+/* postern report --received: what others saw of us, beside what we know of ourselves. */
+#include "cli/reports.h"
+
+#include "base/memory.h"
+#include "cli/style.h"
+#include "fact/visit.h"
+#include "fact/tally_kind.h"
+#include "serve/wardrobe.h"
+#include "tlsrpt/mail.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+enum { ARENA_MAX = 64 * 1024 * 1024 };
+
+static const char *const ways[] = { [REPORT_BY_MAIL] = "mail", [REPORT_BY_HTTPS] = "https", [REPORT_BY_HAND] = "hand" };
+
+/* --- walking through them ----------------------------------------------------------- */
+
+struct walk {
+    struct asking *store;
+    const struct config *config;
+    const struct report_wish *wish;
+    void (*each)(struct walk *w, const char *key, const struct received_report *r);
+    char **keys;                /* notes may not be asked for while they are listed */
+    size_t count, room, shown;
+    int code;
+};
+
+static void note_key(void *arg, const struct note *n)
+{
+    struct walk *w = arg;
+
+    if (w->count == w->room) {
+        w->room = 2 * w->room + 64;
+        w->keys = memory_grow(w->keys, w->room, sizeof *w->keys);
+    }
+    w->keys[w->count++] = memory_text(slice_of(n->key));
+}
+
+static bool is_about(const struct received_report *r, const char *name)
+{
+    for (size_t i = 0; i < r->report.entry_count; i++)
+        if (strcasecmp(r->report.entries[i].policy.domain, name) == 0)
+            return true;
+    return false;
+}
+
+/* Named by its key, by who sent it, or by what it is about. */
+static bool is_wanted(const struct walk *w, const char *key, const struct received_report *r)
+{
+    bool named = w->wish->count == 0;
+
+    if (w->wish->has_day && r->report.begin / DAYS(1) != (time_ms)w->wish->day)
+        return false;
+    for (int i = 0; i < w->wish->count; i++)
+        named |= strcmp(key, w->wish->names[i]) == 0 || strcasecmp(r->submitter, w->wish->names[i]) == 0 ||
+                 strcmp(r->report.id, w->wish->names[i]) == 0 || is_about(r, w->wish->names[i]);
+    return named;
+}
+
+static void visit(struct walk *w, const char *key)
+{
+    auto_arena struct arena arena = { 0 };
+    struct received_report r;
+    struct error why = { 0 };
+    struct note n;
+
+    arena_init(&arena, ARENA_MAX);
+    if (!asking_note(w->store, NOTE_RECEIVED, key, &arena, &n, &why)) {
+        w->code = why.code == E_NOT_FOUND ? w->code : report_unanswered(&why);
+        return;
+    }
+    if (!received_report_decode(n.value, &arena, &r)) {
+        cli_complain("what is kept of %s was made by another version", key);
+        w->code = EXIT_FAILED;
+        return;
+    }
+    if (!is_wanted(w, key, &r))
+        return;
+    w->shown++;
+    w->each(w, key, &r);
+}
+
+static int walk(struct walk *w)
+{
+    struct error why = { 0 };
+
+    if (!asking_notes(w->store, NOTE_RECEIVED, note_key, w, &why))
+        w->code = report_unanswered(&why);
+    for (size_t i = 0; i < w->count; i++) {
+        if (w->code != EXIT_TEMPORARY)
+            visit(w, w->keys[i]);
+        free(w->keys[i]);
+    }
+    free(w->keys);
+    if (w->code == EXIT_OK && w->shown == 0) {
+        cli_complain(w->wish->count || w->wish->has_day ? "no report that was received is like that"
+                                                        : "no report has been received");
+        return EXIT_FAILED;
+    }
+    return w->code;
+}
+
+/* --- list ------------------------------------------------------------------------------ */
+
+static uint64_t count_sessions(const struct report *r, uint64_t *failures)
+{
+    uint64_t sessions = 0;
+
+    *failures = 0;
+    for (size_t i = 0; i < r->entry_count; i++) {
+        sessions += r->entries[i].successes + r->entries[i].failures;
+        *failures += r->entries[i].failures;
+    }
+    return sessions;
+}
+
+static json_t *received_json(const char *key, const struct received_report *r)
+{
+    char begin[CLOCK_TEXT_MAX], received[CLOCK_TEXT_MAX];
+    json_t *notes = json_array(), *domains = json_array();
+    uint64_t failures, sessions = count_sessions(&r->report, &failures);
+
+    for (size_t i = 0; i < r->notes.count; i++)
+        json_array_append_new(notes, json_string(r->notes.at[i]));
+    for (size_t i = 0; i < r->report.entry_count; i++)
+        json_array_append_new(domains, json_string(r->report.entries[i].policy.domain));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:I, s:o, s:o}", "key", key, "from", r->submitter,
+                     "report-id", r->report.id, "begin", clock_iso_date(r->report.begin, begin), "received",
+                     clock_iso_date(r->received, received), "by", ways[r->way], "signed", r->trust == REPORT_SIGNED, "foreign",
+                     r->foreign, "sessions", (json_int_t)sessions, "failed", (json_int_t)failures, "policy-domains", domains,
+                     "notes", notes);
+}
+
+static void list_one(struct walk *w, const char *key, const struct received_report *r)
+{
+    uint64_t failures, sessions = count_sessions(&r->report, &failures);
+    char begin[CLOCK_TEXT_MAX], shown[400];
+
+    if (w->wish->json) {
+        json_t *line = received_json(key, r);
+
+        json_dumpf(line, stdout, JSON_COMPACT);
+        putchar('\n');
+        json_decref(line);
+        return;
+    }
+    printf("%.10s  %-28s %8llu %8llu  %s%s%s\n", clock_iso_date(r->report.begin, begin), report_word(r->submitter, shown),
+           (unsigned long long)sessions, (unsigned long long)failures, ways[r->way],
+           r->trust == REPORT_SIGNED ? ", signed" : "", r->foreign ? ", not about us" : "");
+    printf("  %s%s%s\n", style.dim, report_word(key, shown), style.plain);
+}
+
+int received_list(struct asking *store, const struct config *c, const struct report_wish *w)
+{
+    struct walk all = { .store = store, .config = c, .wish = w, .each = list_one };
+
+    if (!w->json)
+        printf("%sday         %-28s %8s %8s  came%s\n", style.dim, "from", "sessions", "failed", style.plain);
+    return walk(&all);
+}
+
+/* --- show: joined with what we know ------------------------------------------------------ */
+
+struct joined {
+    const struct received_report *report;
+    size_t lines;
+};
+
+static void heading(struct joined *j)
+{
+    if (j->lines++ == 0)
+        printf("  %swhat we know of that time%s\n", style.bold, style.plain);
+}
+
+static void say_change(struct joined *j, const char *name, const struct wardrobe_piece *before,
+                       const struct wardrobe_piece *after)
+{
+    char date[CLOCK_TEXT_MAX], end[CLOCK_TEXT_MAX], shown[400];
+
+    heading(j);
+    printf("    our certificate for %s changed at %.19sZ", report_word(name, shown), clock_iso_date(after->seen, date));
+    if (strcmp(before->key_fingerprint, after->key_fingerprint) != 0)
+        printf(", and its key with it");
+    if (before->not_after < after->seen)
+        printf("; the one before had expired at %.19sZ", clock_iso_date(before->not_after, end));
+    putchar('\n');
+}
+
+/* What changed within its days, or a day to either side: clocks and time zones differ. */
+static void join_certificates(void *arg, const struct note *n)
+{
+    struct joined *j = arg;
+    const struct report *r = &j->report->report;
+    struct wardrobe_history h;
+
+    if (!wardrobe_history_decode(n->value, &h))
+        return;
+    for (size_t i = 0; i < h.count; i++) {
+        const struct wardrobe_piece *p = &h.at[i];
+        bool last = i + 1 == h.count;
+        char date[CLOCK_TEXT_MAX], shown[400];
+
+        if (i > 0 && p->seen >= r->begin - DAYS(1) && p->seen <= r->end + DAYS(1))
+            say_change(j, n->key, &h.at[i - 1], p);
+        if (p->not_after >= r->begin && p->not_after <= r->end && (last || h.at[i + 1].seen > p->not_after)) {
+            heading(j);
+            printf("    our certificate for %s expired at %.19sZ while it was in use\n", report_word(n->key, shown),
+                   clock_iso_date(p->not_after, date));
+        }
+    }
+}
+
+static bool is_their_address(const struct received_report *r, const struct address *client)
+{
+    char text[ADDRESS_TEXT_MAX];
+
+    address_ip_text(client, text);
+    for (size_t i = 0; i < r->report.entry_count; i++)
+        for (size_t k = 0; k < r->report.entries[i].detail_count; k++)
+            if (strcmp(r->report.entries[i].details[k].sending_ip, text) == 0)
+                return true;
+    return false;
+}
+
+/* Their failures as they looked from here. */
+static void join_visit(void *arg, const struct tally *t)
+{
+    struct joined *j = arg;
+    auto_arena struct arena arena = { 0 };
+    char text[ADDRESS_TEXT_MAX], shown[400];
+    struct visit v;
+
+    arena_init(&arena, 16 * 1024);
+    if (!visit_decode(t->key, &arena, &v) || !is_their_address(j->report, &v.client))
+        return;
+    heading(j);
+    if (v.end == VISIT_HANDSHAKE_FAILED)
+        printf("    %llu handshakes with %s failed here: %s\n", (unsigned long long)t->count,
+               address_ip_text(&v.client, text), report_word(v.problem, shown));
+    else if (v.end == VISIT_SENT)
+        printf("    %llu messages came from %s %s%s\n", (unsigned long long)t->count, address_ip_text(&v.client, text),
+               v.version == TLS_VERSION_NONE ? "in clear" : "by ", v.version == TLS_VERSION_NONE ? ""
+                                                                                                  : tls_version_name(v.version));
+}
+
+static int join(struct walk *w, const struct received_report *r)
+{
+    struct joined j = { .report = r };
+    auto_buf struct buf prefix = { 0 };
+    struct error why = { 0 };
+
+    buf_init(&prefix, 16);
+    buf_u8(&prefix, TALLY_CLIENT);
+    if (!asking_notes(w->store, NOTE_CERTIFICATE, join_certificates, &j, &why) ||
+        !asking_tallies_of(w->store, (uint32_t)(r->report.begin / DAYS(1)), buf_slice(&prefix), join_visit, &j, &why))
+        return report_unanswered(&why);
+    return EXIT_OK;
+}
+
+static void show_one(struct walk *w, const char *key, const struct received_report *r)
+{
+    char received[CLOCK_TEXT_MAX], shown[400];
+
+    if (w->wish->json) {
+        w->code = report_print_json(&r->report);
+        return;
+    }
+    report_print(&r->report);
+    printf("  %scame at %.19sZ by %s%s%s%s%s\n", style.dim, clock_iso_date(r->received, received), ways[r->way],
+           r->peer[0] ? " from " : "", report_word(r->peer, shown),
+           r->trust == REPORT_SIGNED ? ", signed" : ", not signed by anybody", style.plain);
+    if (r->foreign)
+        printf("  its policy domain is none of ours: it is put aside, and rings no bell\n");
+    for (size_t i = 0; i < r->notes.count; i++)
+        printf("  %snote: %s%s\n", style.dim, report_word(r->notes.at[i], shown), style.plain);
+    w->code = join(w, r);
+    (void)key;
+}
+
+int received_show(struct asking *store, const struct config *c, const struct report_wish *w)
+{
+    struct walk all = { .store = store, .config = c, .wish = w, .each = show_one };
+
+    return walk(&all);
+}
+
+/* --- export ---------------------------------------------------------------------------------- */
+
+static void export_one(struct walk *w, const char *key, const struct received_report *r)
+{
+    auto_buf struct buf text = { 0 };
+    char name[REPORT_FILE_NAME_MAX];
+    struct error why = { 0 };
+
+    (void)key;
+    buf_init(&text, REPORT_JSON_MAX);
+    if (!report_write(&r->report, &text, &why))
+        w->code = report_unanswered(&why);
+    else if (!w->wish->to)
+        printf("%.*s\n", SLICE_ARGS(buf_slice(&text)));
+    else
+        w->code = report_write_file(w->wish->to, report_file_name(&r->report, r->report.entry_count
+                                        ? r->report.entries[0].policy.domain : "unknown", false, name), buf_slice(&text));
+}
+
+int received_export(struct asking *store, const struct config *c, const struct report_wish *w)
+{
+    struct walk all = { .store = store, .config = c, .wish = w, .each = export_one };
+
+    return walk(&all);
+}
