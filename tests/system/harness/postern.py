@@ -80,6 +80,9 @@ class Postern:
         self.limits = {}
         self.policy = {"memory": "off"}
         self.sts = {"enabled": False}
+        self.sections = {}          # others, by title: "tls-report", 'hook "pager"'
+        self.inside = None          # a lab's name space (harness/inside.py) to live in
+        self.faketime = None        # of faketime(1): "+1d"
         self.level = "info"
         self.process = None
 
@@ -103,6 +106,7 @@ class Postern:
         parts += [section(f'destination "{name}"', settings) for name, settings in self.destinations.items()]
         parts += [section(name, getattr(self, name)) for name in ("dns", "delivery", "retry", "limits", "policy")]
         parts.append(section("mta-sts", self.sts))
+        parts += [section(title, settings) for title, settings in self.sections.items()]
         return "\n".join(parts) + "\n"
 
     def relay_to(self, sink, domain="example.net", level="may", implicit=False):
@@ -134,6 +138,10 @@ class Postern:
                 os.chown(folder, account.pw_uid, account.pw_gid)
         return self
 
+    def within(self, *arguments):
+        arguments = ["faketime", "-f", self.faketime, *arguments] if self.faketime else arguments
+        return self.inside.command(*arguments) if self.inside else arguments
+
     def environment(self):
         extra = {"SSL_CERT_FILE": str(self.trusts)} if self.trusts else {}
         return {**os.environ, **extra}
@@ -143,7 +151,7 @@ class Postern:
         self.prepare()
         binary = shutil.copy(program(), self.file.parent / "postern-copy") if copied else program()
         offset = len(self.log.read_bytes()) if self.log.exists() else 0
-        self.process = Process([binary, "serve", "-c", self.file], self.log, env=self.environment(), **options)
+        self.process = Process(self.within(binary, "serve", "-c", self.file), self.log, env=self.environment(), **options)
         if wait:
             eventually(lambda: b"event=ready" in self.log.read_bytes()[offset:] or not self.process.alive(), 20,
                        lambda: f"postern is not ready:\n{self.text()[-4000:]}")
@@ -167,7 +175,7 @@ class Postern:
         """{"inbound.1": pid, ...} from the names the processes give themselves."""
         named = {}
         for pid in descendants(self.process.pid):
-            found = re.match(r"(?:postern: )?((\w+)\.\d+)$", command_line(pid))
+            found = re.match(r"postern: ((\w+)(?:\.\d+)?)$", command_line(pid))
             if found and kind in ("", found.group(2)):
                 named[found.group(1)] = pid
         return named
@@ -191,7 +199,7 @@ class Postern:
                 and all(e.get(k) == str(v) for k, v in fields.items())]
 
     def command(self, *arguments, **options):
-        return run([program(), *arguments], env=self.environment(), **options)
+        return run(self.within(program(), *arguments), env=self.environment(), **options)
 
     def queue(self, *arguments):
         """`postern queue ...`; for list and show one entry for each recipient, from its lines of JSON."""
