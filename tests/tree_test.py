@@ -20,7 +20,7 @@ LIBRARY_HOMES = {
     r"(valgrind|sanitizer)/": "src/run/",
     r"unbound\.h": "src/dns/",
     r"curl/": "src/https/",
-    r"jansson\.h": ("src/cli/", "src/tlsrpt/", "src/postfix/", "src/event/"),
+    r"jansson\.h": ("src/cli/", "src/tlsrpt/", "src/postfix/"),
     r"zlib\.h": "src/tlsrpt/",
     r"libpsl\.h": "src/tlsrpt/",
     r"microhttpd\.h": "src/web/",

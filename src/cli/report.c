@@ -1,8 +1,6 @@
 /* postern report: TLS reports (RFC 8460), ours and those of others. */
 #include "cli/report.h"
 
-#include "cli/reports.h"
-
 #include "cli/style.h"
 
 #include <getopt.h>

@@ -1,5 +1,5 @@
 /* postern report --received: what others saw of us, beside what we know of ourselves. */
-#include "cli/reports.h"
+#include "cli/report.h"
 
 #include "base/memory.h"
 #include "cli/style.h"

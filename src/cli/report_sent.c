@@ -1,5 +1,5 @@
 /* postern report: those that we make of what was counted. */
-#include "cli/reports.h"
+#include "cli/report.h"
 
 #include "base/memory.h"
 #include "cli/style.h"

@@ -1,5 +1,5 @@
 /* TLS reports for people. */
-#include "cli/reports.h"
+#include "cli/report.h"
 
 #include "base/escape.h"
 #include "base/memory.h"

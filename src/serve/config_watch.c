@@ -2,6 +2,7 @@
 #include "serve/config_inside.h"
 
 #include "event/event.h"
+#include "serve/hook_url.h"
 #include "smtp/address.h"
 
 #include <stdio.h>
@@ -164,6 +165,15 @@ static const char *const *build_command(struct building *b, cfg_t *section)
     return list;        /* arena memory is zeroed: a NULL stands behind the last */
 }
 
+static void check_url(cfg_t *section, const char *text)
+{
+    struct error why = { 0 };
+    struct hook_url url;
+
+    if (text && !hook_url_parse(slice_of(text), &url, &why))
+        config_section_problem(section, "hook \"%s\": %s", cfg_title(section), why.text);
+}
+
 static void build_hook(struct building *b, cfg_t *section, struct hook_config *out)
 {
     enum event_kind kind;
@@ -175,6 +185,7 @@ static void build_hook(struct building *b, cfg_t *section, struct hook_config *o
         .every = config_seconds(section, "every"),
         .timeout = config_seconds(section, "timeout"),
     };
+    check_url(section, out->url);
     for (unsigned i = 0; i < cfg_size(section, "events"); i++)
         if (event_kind_parse(slice_of(cfg_getnstr(section, "events", i)), &kind))
             out->events |= 1u << kind;

@@ -367,7 +367,6 @@ static void run_watcher(void *arg)
     struct hooks *h = arg;
     const struct hook_watch watch = { h->start->config, h->start->wardrobe, scribe_of(h), known_event, keep_event, h };
 
-    wardrobe_record(scribe_of(h), h->start->wardrobe);
     while (!fiber_is_cancelled()) {
         if (h->loaded) {
             hook_watch_look(&watch, clock_wall());

@@ -45,6 +45,7 @@ struct outbound {
     struct job *jobs;
     struct job *by_lease[BUCKETS];
     struct timer *cut;
+    struct fiber *historian;        /* writes down which certificates we have */
     bool draining;
 };
 
@@ -98,7 +99,7 @@ static void last_words(struct outbound *o)
 
 static void finish_if_drained(struct outbound *o)
 {
-    if (o->draining && deliverer_busy(o->deliverer) == 0 && !o->jobs) {
+    if (o->draining && deliverer_busy(o->deliverer) == 0 && !o->jobs && !o->historian) {
         last_words(o);
         if (!knowledge_is_busy(o->knowledge))
             worker_finish();
@@ -416,6 +417,8 @@ static void drain(void *self, bool hurry)
     o->draining = true;
     if (o->store)
         channel_send(o->store, FRAME_NO_MORE, slice("", 0));
+    if (o->historian)
+        fiber_cancel(o->historian);
     deliverer_drain(o->deliverer);
     knowledge_retire(o->knowledge);
     finish_if_drained(o);
@@ -457,6 +460,15 @@ static void set_up_deliverer(struct outbound *o)
     o->deliverer = deliverer_new(&settings, &house, o);
 }
 
+static void write_history(void *arg)
+{
+    struct outbound *o = arg;
+
+    wardrobe_record(knowledge_scribe(o->knowledge), o->start->wardrobe);
+    o->historian = NULL;
+    finish_if_drained(o);
+}
+
 int outbound_run(const struct outbound_start *start)
 {
     const struct config *c = start->config;
@@ -486,6 +498,8 @@ int outbound_run(const struct outbound_start *start)
     worker_begin(start->control_fd, &orders, &o);
     worker_ready();
     knowledge_start(o.knowledge);
+    if (start->slot == 0 && start->wardrobe)
+        o.historian = fiber_start("wardrobe", write_history, &o);
     loop_run();
     timer_free(o.cut);
     deliverer_free(o.deliverer);

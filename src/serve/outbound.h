@@ -7,11 +7,13 @@
 #define SERVE_OUTBOUND_H
 
 #include "serve/config.h"
+#include "serve/wardrobe.h"
 
 struct outbound_start {
     const struct config *config;
     const struct tls_client *tls;
-    unsigned slot;                  /* of this process: which destinations are its */
+    const struct wardrobe *wardrobe;    /* our certificates; slot 0 writes down their history. NULL: nobody's */
+    unsigned slot;                      /* of this process: which destinations are its */
     unsigned maker;                 /* of ids for bounces */
     int control_fd;
 };

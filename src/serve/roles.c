@@ -118,7 +118,8 @@ static int run_inbound(const struct role_start *s)
 static int run_outbound(const struct role_start *s)
 {
     const struct generation *g = s->generation;
-    const struct outbound_start start = { g->config, g->client, s->slot, MAKERS + s->maker, s->control_fd };
+    const struct outbound_start start = { .config = g->config, .tls = g->client, .wardrobe = g->wardrobe, .slot = s->slot,
+                                          .maker = MAKERS + s->maker, .control_fd = s->control_fd };
 
     return outbound_run(&start);
 }

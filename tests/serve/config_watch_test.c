@@ -100,6 +100,8 @@ TEST(a_hook_calls_or_runs)
     check_refused("hook \"x\" { }", "either url");
     check_refused("hook \"x\" { url = \"https://a.example/\" command = { \"/bin/true\" } }", "either url");
     check_refused("hook \"x\" { command = { \"true\" } }", "absolute path");
+    check_refused("hook \"x\" { url = \"http://alerts.example.org/\" }", "hook \"x\"");
+    check_refused("hook \"x\" { url = \"ftp://alerts.example.org/\" }", "hook \"x\"");
     check_refused("hook \"x\" { url = \"https://a.example/\" events = { \"sneeze\" } }", "is no event");
 }
 
