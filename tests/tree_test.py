@@ -241,3 +241,10 @@ def test_packages_are_named_once_in_a_section_with_their_reason():
                 rows.append(f"packages.txt: twice in {section}: {package}")
             seen.add((section, package))
     complain(rows)
+
+
+def test_the_page_of_errors_has_the_whole_table():
+    rows = re.findall(r'X\((E_\w+),\s+"([\d.]+)",\s+(?:NULL|"([^"]+)"),\s+(RETRY|GIVE_UP)\)', text_of("src/base/error.h"))
+    page = re.findall(r"^\| `(E_\w+)` \| ([\d.]+) \| ?(.*?) ?\| (yes|no) \| \S.* \|$", text_of("docs/errors.md"), re.MULTILINE)
+    assert len(rows) > 50
+    assert page == [(name, status, result, "yes" if remedy == "RETRY" else "no") for name, status, result, remedy in rows]

@@ -1,6 +1,7 @@
 /* postern clients: who sends to us, how, and who could not under a stricter rule. */
 #include "cli/clients.h"
 
+#include "cli/arguments.h"
 #include "serve/asking.h"
 
 #include <getopt.h>
@@ -15,38 +16,6 @@ struct wish {
     enum { FOR_PEOPLE, AS_JSON, AS_CSV, AS_LETTERS } form;
 };
 
-/* --- shared by what shows it ----------------------------------------------------- */
-
-bool clients_view_has_rule(const struct clients_view *v)
-{
-    return v->rule.tls_required || v->rule.minimum != TLS_VERSION_NONE;
-}
-
-const char *clients_rule_text(const struct clients_rule *rule, char text[CLIENTS_RULE_MAX])
-{
-    bool both = rule->tls_required && rule->minimum != TLS_VERSION_NONE;
-    const char *version = tls_version_name(rule->minimum);
-
-    snprintf(text, CLIENTS_RULE_MAX, "%s%s%s%s", rule->tls_required ? "tls=required" : "", both ? ", " : "",
-             rule->minimum != TLS_VERSION_NONE ? "tls-minimum=" : "",
-             rule->minimum != TLS_VERSION_NONE ? version + strlen("TLSv") : "");
-    return text;
-}
-
-const char *clients_who(const struct clients_view *v, const struct client *c)
-{
-    if (c->unnamed)
-        return "(others)";
-    if (c->who[0])
-        return c->who;
-    return v->by == CLIENTS_BY_USER ? "(not authenticated)" : "(no name)";
-}
-
-const char *clients_role_name(enum visit_role role)
-{
-    return role == VISIT_MX ? "mx" : "submission";
-}
-
 /* --- reading ------------------------------------------------------------------------ */
 
 static void take(void *arg, const struct tally *t)
@@ -54,13 +23,21 @@ static void take(void *arg, const struct tally *t)
     clients_take(arg, t->day, t->key, t->count);
 }
 
-static bool read_tallies(const struct config *c, uint32_t day, struct clients *clients, struct error *why)
+/* Returns the exit code. */
+static int read_tallies(const struct config *c, uint32_t day, struct clients *clients)
 {
-    struct asking *store = asking_open(c, ASK_RUNNING_OR_DISK, why);
-    bool read = store && asking_tallies(store, day, take, clients, why);
+    struct error why = { 0 };
+    struct asking *store = asking_open(c, ASK_RUNNING_OR_DISK, &why);
+    int code = EXIT_OK;
 
+    if (!store)
+        return store_unopened(c, &why);
+    if (!asking_tallies(store, day, take, clients, &why)) {
+        cli_complain("%s", why.text);
+        code = EXIT_TEMPORARY;
+    }
     asking_close(store);
-    return read;
+    return code;
 }
 
 static int show(const struct wish *w, const struct clients_view *v)
@@ -81,13 +58,13 @@ static int run(const struct wish *w, const struct period *period)
 {
     struct config *config = cli_config_read(w->file, CONFIG_TO_ASK);
     struct clients *clients;
-    struct error why = { 0 };
-    int code = EXIT_TEMPORARY;
+    int code;
 
     if (!config)
         return EXIT_FAILED;
     clients = clients_new(&w->want);
-    if (read_tallies(config, w->want.since, clients, &why)) {
+    code = read_tallies(config, w->want.since, clients);
+    if (code == EXIT_OK) {
         const struct clients_view view = { clients, *period, w->want.rule, w->want.by,
                                            { !w->want.no_mx, !w->want.no_submission },
                                            w->top != TOP_NOT_SAID ? (size_t)w->top
@@ -95,8 +72,6 @@ static int run(const struct wish *w, const struct period *period)
 
         clients_finish(clients);
         code = show(w, &view);
-    } else {
-        cli_complain("%s", why.text);
     }
     clients_free(clients);
     config_free(config);
@@ -184,9 +159,9 @@ static int parse_arguments(struct wish *w, int argc, char **argv)
     int option, code = EXIT_OK;
 
     opterr = 0;
-    while (code == EXIT_OK && (option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        if (option == '?')
-            return cli_usage("clients", "\"%s\" is not known, or lacks its value", argv[optind - 1]);
+    while (code == EXIT_OK && (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return argument_refused("clients", option, argv);
         code = take_option(w, option);
     }
     if (code == EXIT_OK && optind != argc)

@@ -30,7 +30,7 @@ const char *clients_role_name(enum visit_role role);    /* "mx", "submission" */
 
 void clients_print_text(const struct clients_view *v);  /* clients_text.c */
 void clients_print_json(const struct clients_view *v);  /* clients_json.c; docs/stats.md has the names */
-void clients_print_csv(const struct clients_view *v);   /* the same file: figures of each */
+void clients_print_csv(const struct clients_view *v);   /* clients_csv.c: figures of each */
 void clients_export_csv(const struct clients_view *v);  /* whom to write to */
 
 #endif

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { NAME = 20, SHOWN_MAX = 1024, LINE_COLUMNS = 80, NOTE_MAX = 4096, NAME_NOTE_MAX = 32 * 1024 };
+enum { NAME = 18, SHOWN_MAX = 1024, LINE_COLUMNS = 80, NOTE_MAX = 4096, NAME_NOTE_MAX = 32 * 1024 };
 
 static const char *shown(const char *text, char into[SHOWN_MAX])
 {
@@ -117,16 +117,6 @@ static void print_head(const struct clients_view *v, enum visit_role role)
            style.plain);
 }
 
-/* In seven columns. */
-static const char *narrow(uint64_t n, char text[FIGURE_MAX])
-{
-    if (n == 0)
-        return "-";
-    if (n < 1000000)
-        return figure_count(n, text);
-    return figure_short(n < 10000000 ? 10000000 : n, text);
-}
-
 static void print_figures(const struct clients_view *v, const struct client *c)
 {
     char who[SHOWN_MAX], number[FIGURE_MAX], day[PERIOD_DAY_MAX];
@@ -138,8 +128,8 @@ static void print_figures(const struct clients_view *v, const struct client *c)
         printf("\n%*s", NAME, "");
     printf(" %9s", figure_short(c->messages, number));
     for (int version = TLS_VERSION_NONE; version <= TLS_1_3; version++)
-        printf(" %7s", narrow(c->versions[version], number));
-    printf("  %s\n", period_day(c->last, day) + strlen("20"));
+        printf(" %7s", figure_narrow(c->versions[version], number));
+    printf("  %s\n", period_day(c->last, day));
 }
 
 static void add_names(struct buf *note, const char *about, const struct client_names *names, const char *who)
@@ -236,6 +226,6 @@ void clients_print_text(const struct clients_view *v)
         printf("; counted from %s on", period_day(first, day));
     puts("");
     print_answer(v);
-    print_role(v, VISIT_SUBMISSION);
     print_role(v, VISIT_MX);
+    print_role(v, VISIT_SUBMISSION);
 }

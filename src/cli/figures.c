@@ -24,18 +24,28 @@ const char *figure_count(uint64_t n, char text[FIGURE_MAX])
     return text;
 }
 
-const char *figure_short(uint64_t n, char text[FIGURE_MAX])
+static const char *figure_within(uint64_t most, uint64_t n, char text[FIGURE_MAX])
 {
     static const char units[] = "MGTPE";
     double rest = (double)n / 1e6;
     size_t unit = 0;
 
-    if (n <= 9999999)
+    if (n <= most)
         return figure_count(n, text);
     for (; rest >= 999.95 && units[unit + 1]; unit++)
         rest /= 1000;
     snprintf(text, FIGURE_MAX, "%.1f%c", rest, units[unit]);
     return text;
+}
+
+const char *figure_short(uint64_t n, char text[FIGURE_MAX])
+{
+    return figure_within(9999999, n, text);
+}
+
+const char *figure_narrow(uint64_t n, char text[FIGURE_MAX])
+{
+    return n ? figure_within(999999, n, text) : "-";
 }
 
 const char *figure_share(uint64_t part, uint64_t whole, char text[FIGURE_MAX])
@@ -114,30 +124,38 @@ const char *figure_spark(uint64_t value, uint64_t most)
 
 /* --- cells ------------------------------------------------------------------------ */
 
+enum { CSV_SHOWN_MAX = (CSV_CELL_MAX - 3) / 2 };       /* each byte may be a quote, and becomes two */
+
 /* What a spreadsheet evaluates (OWASP, CSV injection): a cell that begins with one of these. */
-static bool is_formula(const char *text)
+static bool is_formula(struct slice text)
 {
-    return text[0] && strchr("=+-@\t\r", text[0]);
+    return text.len > 0 && text.at[0] && strchr("=+-@\t\r", text.at[0]);
 }
 
-void csv_text(struct buf *out, const char *text)
+void csv_slice(struct buf *out, struct slice text)
 {
-    char shown[1024];
+    char shown[CSV_SHOWN_MAX + 1], cell[CSV_CELL_MAX], *to = cell;
 
-    escape_line(slice_of(text), shown, sizeof shown);
+    escape_line(text, shown, sizeof shown);
     if (strpbrk(shown, ",\"; '") == NULL && !is_formula(text)) {
         buf_add(out, slice_of(shown));
         return;
     }
-    buf_byte(out, '"');
+    *to++ = '"';
     if (is_formula(text))
-        buf_byte(out, '\'');
+        *to++ = '\'';
     for (const char *c = shown; *c; c++) {
         if (*c == '"')
-            buf_byte(out, '"');
-        buf_byte(out, *c);
+            *to++ = '"';
+        *to++ = *c;
     }
-    buf_byte(out, '"');
+    *to++ = '"';
+    buf_add(out, slice(cell, (size_t)(to - cell)));
+}
+
+void csv_text(struct buf *out, const char *text)
+{
+    csv_slice(out, slice_of(text));
 }
 
 void html_text(struct buf *out, const char *text)

@@ -8,6 +8,7 @@ enum { FIGURE_MAX = 32, BAR_MAX = 256 };
 
 const char *figure_count(uint64_t n, char text[FIGURE_MAX]);        /* "18,230" */
 const char *figure_short(uint64_t n, char text[FIGURE_MAX]);        /* in at most nine columns: "9,999,999", "12.3M" */
+const char *figure_narrow(uint64_t n, char text[FIGURE_MAX]);       /* in at most seven: "999,999", "1.2M"; "-" is none */
 
 /* "99.8 %"; "-" of nothing. Never 100.0 of less than all, nor 0.0 of something (fact/count.h). */
 const char *figure_share(uint64_t part, uint64_t whole, char text[FIGURE_MAX]);
@@ -21,8 +22,11 @@ const char *figure_bar(unsigned tenths, unsigned width, char text[BAR_MAX]);
 /* One column of a curve; `most` is the highest. */
 const char *figure_spark(uint64_t value, uint64_t most);
 
-/* A cell of CSV (RFC 4180): quoted where it must be, and a text that a spreadsheet would take for a formula begins with '. */
+/* A cell of CSV (RFC 4180): quoted where it must be, and a text that a spreadsheet would take for a formula begins with '. A
+ * longer one is cut, behind which its quotes close; one for which `out` has no room is left out whole. */
+enum { CSV_CELL_MAX = 2048 };
 void csv_text(struct buf *out, const char *text);
+void csv_slice(struct buf *out, struct slice text);
 
 /* Text that cannot become a tag or an attribute; bytes that are not printable ASCII are escaped as in logs. */
 void html_text(struct buf *out, const char *text);

@@ -102,9 +102,9 @@ static const struct {
       "Exit: 0 told, 1 configuration or output, 64 usage, 75 the store does not answer.\n" },
     { "clients", "who sends to us, how, and who could not under a stricter rule",
       "postern clients [OPTION...]\n\n"
-      "By client: messages in clear and by TLS version, when it was last seen, passwords\n"
-      "that go in clear, handshakes that fail. With --if only those that would be cut\n"
-      "off, and how much mail that is.\n\n"
+      "By client: messages in clear and by TLS version, when it was last seen,\n"
+      "passwords that go in clear, handshakes that fail. With --if only those that\n"
+      "would be cut off, and how much mail that is.\n\n"
       "  --if tls=required          nothing in clear any more\n"
       "  --if tls-minimum=1.2       nothing by an older version; may stand beside it\n"
       "  --by address|network|name|user\n"
@@ -153,6 +153,6 @@ int cli_help(int argc, char **argv)
     puts("postern " POSTERN_VERSION " - keeps mail encrypted on every hop\n\nusage: postern COMMAND [ARGUMENT...]\n");
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         printf("  %-8s %s\n", topics[i].command, topics[i].line);
-    puts("\npostern help COMMAND tells more; the manuals are postern(1),\npostern.conf(5) and postern-policy(5).");
+    puts("\npostern help COMMAND tells more; the manuals are postern(1),\npostern.conf(5), postern-policy(5), postern-watch(5) and postern-log(5).");
     return EXIT_OK;
 }

@@ -204,33 +204,71 @@ static bool read_folder(const char *name, const char *part, uint64_t *number, co
     return true;
 }
 
-static void read_maildir(const char *name, const struct mail_taker *to)
+/* --- a path ------------------------------------------------------------------------------ */
+
+static void read_file(const char *path, const struct mail_taker *to)
 {
-    uint64_t number = 0;
-    bool fresh = read_folder(name, "new", &number, to), seen = read_folder(name, "cur", &number, to);
+    FILE *from = fopen(path, "r");
 
-    if (!fresh && !seen)
-        trouble(to, 0, E_USAGE, "this folder is no maildir that can be read: it has neither new nor cur");
-}
-
-void mailbox_read(const char *name, const struct mail_taker *to)
-{
-    struct stat st;
-    FILE *from;
-
-    if (strcmp(name, "-") == 0) {
-        read_stream(stdin, to);
-        return;
-    }
-    if (stat(name, &st) == 0 && S_ISDIR(st.st_mode)) {
-        read_maildir(name, to);
-        return;
-    }
-    from = fopen(name, "r");
     if (!from) {
         system_trouble(to, 0, "cannot be opened");
         return;
     }
     read_stream(from, to);
     fclose(from);
+}
+
+/* True: it was one of those that are to be read. */
+static bool read_bare_member(const char *folder, const char *file, const struct mail_taker *to)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    if (!to->is_bare_name(file) || snprintf(path, sizeof path, "%s/%s", folder, file) >= (int)sizeof path ||
+        (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        return false;
+    to->file(to->arg, path);
+    read_file(path, to);
+    to->file(to->arg, folder);
+    return true;
+}
+
+static void read_bare_files(const char *folder, const struct mail_taker *to)
+{
+    struct dirent **members;
+    int count = scandir(folder, &members, is_visible, alphasort);
+    bool any = false;
+
+    if (count < 0) {
+        system_trouble(to, 0, "this folder cannot be read");
+        return;
+    }
+    for (int i = 0; i < count; i++) {
+        any |= read_bare_member(folder, members[i]->d_name, to);
+        free(members[i]);
+    }
+    free(members);
+    if (!any)
+        trouble(to, 0, E_USAGE, "this folder is no maildir, for it has neither new nor cur, and no file in it could be one");
+}
+
+static void read_directory(const char *name, const struct mail_taker *to)
+{
+    uint64_t number = 0;
+    bool fresh = read_folder(name, "new", &number, to), seen = read_folder(name, "cur", &number, to);
+
+    if (!fresh && !seen)
+        read_bare_files(name, to);
+}
+
+void mailbox_read(const char *name, const struct mail_taker *to)
+{
+    struct stat st;
+
+    if (strcmp(name, "-") == 0)
+        read_stream(stdin, to);
+    else if (stat(name, &st) == 0 && S_ISDIR(st.st_mode))
+        read_directory(name, to);
+    else
+        read_file(name, to);
 }

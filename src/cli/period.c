@@ -45,7 +45,7 @@ static bool parse_days(struct slice text, uint32_t *days)
         each = 7;
     else if (text.at[text.len - 1] != 'd')
         return false;
-    if (!slice_to_number(slice_first(text, text.len - 1), PERIOD_DAYS_MAX / each, &number))
+    if (!slice_to_number(slice_first(text, text.len - 1), UINT32_MAX / each, &number))
         return false;
     *days = (uint32_t)(number * each);
     return true;
@@ -68,18 +68,32 @@ static bool parse_date(struct slice text, uint32_t *day)
     return slice_equal(slice_of(period_day(*day, again)), text);       /* there is no 31st of February */
 }
 
+bool period_parse_day(const char *text, uint32_t today, uint32_t *day)
+{
+    uint32_t ago;
+
+    if (strcmp(text, "today") == 0)
+        ago = 0;
+    else if (strcmp(text, "yesterday") == 0)
+        ago = 1;
+    else if (!parse_days(slice_of(text), &ago))
+        return parse_date(slice_of(text), day);
+    if (ago >= today)
+        return false;
+    *day = today - ago;
+    return true;
+}
+
 bool period_parse(const char *since, const char *until, uint32_t today, struct period *out, struct error *why)
 {
     struct period p = { .until = today };
     uint32_t days;
 
-    if (until && parse_days(slice_of(until), &days) && days < today)
-        p.until = today - days;
-    else if (until && !parse_date(slice_of(until), &p.until))
+    if (until && !period_parse_day(until, today, &p.until))
         return fail(why, E_USAGE, "--until %s is no day: 2026-11-21, or 1d for yesterday", until);
     if (parse_days(slice_of(since), &days)) {
-        if (days == 0 || days > p.until)
-            return fail(why, E_USAGE, "--since %s: at least 1d", since);
+        if (days == 0 || days > PERIOD_DAYS_MAX || days > p.until)
+            return fail(why, E_USAGE, "--since %s: at least 1d, at most %dd", since, PERIOD_DAYS_MAX);
         p.since = p.until - days + 1;
     } else if (!parse_date(slice_of(since), &p.since)) {
         return fail(why, E_USAGE, "--since %s is neither a number of days (7d, 2w) nor a day (2026-11-15)", since);
@@ -87,7 +101,7 @@ bool period_parse(const char *since, const char *until, uint32_t today, struct p
     if (p.since > p.until)
         return fail(why, E_USAGE, "--since is later than --until");
     if (period_days(&p) > PERIOD_DAYS_MAX)
-        return fail(why, E_USAGE, "at most %d days", PERIOD_DAYS_MAX);
+        return fail(why, E_USAGE, "--since %s: at most %d days, up to the last one", since, PERIOD_DAYS_MAX);
     *out = p;
     return true;
 }

@@ -12,9 +12,12 @@ enum { PERIOD_DAYS_MAX = 3660 };
 
 uint32_t period_today(void);
 
-/* `until`: "2026-11-21", that day included; "1d", so many days ago; NULL: today. `since`: "2026-11-15", from that day on;
+/* `until`: that day included, as for period_parse_day; NULL: today. `since`: "2026-11-15", from that day on;
  * "7d" or "2w", so many days up to `until`. E_USAGE. */
 bool period_parse(const char *since, const char *until, uint32_t today, struct period *out, struct error *why) must_check;
+
+/* One day: "2026-11-21", "today", "yesterday"; "2d", so many days ago. */
+bool period_parse_day(const char *text, uint32_t today, uint32_t *day) must_check;
 
 uint32_t period_days(const struct period *p);
 

@@ -1,10 +1,24 @@
 /* postern report: TLS reports (RFC 8460), ours and those of others. */
 #include "cli/report.h"
 
+#include "cli/arguments.h"
+#include "cli/period.h"
 #include "cli/style.h"
+#include "run/process.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int take_day(struct report_wish *w, const char *said)
+{
+    if (said[0] == '-')         /* the next option, most likely */
+        return cli_usage("report", "--day needs a day");
+    w->has_day = period_parse_day(said, w->today, &w->day);
+    return w->has_day ? EXIT_OK : cli_usage("report", "--day %s: write 2026-11-21, today, yesterday, or 2d for two days ago", said);
+}
 
 static int parse_options(struct report_wish *w, int argc, char **argv)
 {
@@ -12,11 +26,11 @@ static int parse_options(struct report_wish *w, int argc, char **argv)
     static const struct option options[] = { { "json", no_argument, NULL, JSON }, { "received", no_argument, NULL, RECEIVED },
         { "day", required_argument, NULL, DAY }, { "dry-run", no_argument, NULL, DRY_RUN }, { "all", no_argument, NULL, ALL },
         { "to", required_argument, NULL, TO }, { "unsigned", no_argument, NULL, UNSIGNED }, { 0 } };
-    int option;
+    int option, code = EXIT_OK;
 
     opterr = 0;
     w->file = DEFAULT_CONFIG;
-    while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
+    while (code == EXIT_OK && (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
         switch (option) {
         case 'c': w->file = optarg; break;
         case JSON: w->json = true; break;
@@ -25,14 +39,12 @@ static int parse_options(struct report_wish *w, int argc, char **argv)
         case ALL: w->all = true; break;
         case TO: w->to = optarg; break;
         case UNSIGNED: w->unsigned_too = true; break;
-        case DAY:
-            w->has_day = day_parse(slice_of(optarg), &w->day);
-            if (!w->has_day)
-                return cli_usage("report", "--day %s: write a day as 2026-11-21", optarg);
-            break;
-        default: return cli_usage("report", "\"%s\" is not known, or lacks its value", argv[optind - 1]);
+        case DAY: code = take_day(w, optarg); break;
+        default: return argument_refused("report", option, argv);
         }
     }
+    if (code != EXIT_OK)
+        return code;
     if (optind == argc)
         return cli_usage("report", "say what: list, show, send, export or import");
     w->act = argv[optind];
@@ -51,7 +63,7 @@ static const struct act {
     const char *names;
 } acts[] = {
     { "list", report_list, received_list, .most = 1, .names = "takes one domain at most" },
-    { "show", report_show, received_show, .least = 1, .most = INT32_MAX, .names = "needs a domain, or with --received a key" },
+    { "show", report_show, received_show, .least = 1, .most = INT32_MAX, .names = "needs a domain" },
     { "send", report_send, NULL, .dry_run = true, .all = true, .most = INT32_MAX, .names = "needs a domain, or --all" },
     { "export", report_export, received_export, .to = true, .most = INT32_MAX, .names = "" },
     { "import", .import = true, .least = 1, .most = INT32_MAX, .names = "needs files, mboxes or maildirs; - is standard input" },
@@ -70,11 +82,38 @@ static int check_wish(const struct report_wish *w, const struct act **out)
         if ((w->dry_run && !a->dry_run) || (w->all && !a->all) || (w->to && !a->to) || (w->unsigned_too && !a->import))
             return cli_usage("report", "%s does not take %s", w->act, w->to && !a->to ? "--to" : w->all && !a->all ? "--all"
                              : w->dry_run && !a->dry_run ? "--dry-run" : "--unsigned");
-        if (w->count < a->least || w->count > a->most || (a->all && w->all != (w->count == 0)))
+        if ((w->count < a->least && !w->received) || w->count > a->most || (a->all && w->all != (w->count == 0)))
             return cli_usage("report", "%s %s", w->act, a->names);
         return EXIT_OK;
     }
     return cli_usage("report", "\"%s\" is not known: list, show, send, export or import", w->act);
+}
+
+/* Before the store is opened: without a running postern whoever asks becomes the service. It may not make folders everywhere,
+ * but must write to this one. */
+static bool make_directory(const struct config *c, const char *directory)
+{
+    struct account account;
+
+    if (!directory)
+        return true;
+    if (mkdir(directory, 0755) == 0 &&
+        (geteuid() != 0 || !account_find(c->user, &account, NULL) || chown(directory, account.uid, account.gid) == 0))
+        return true;
+    if (errno == EEXIST)
+        return true;
+    cli_complain("%s cannot be made: %s", directory, strerror(errno));
+    return false;
+}
+
+static int answer(struct asking *store, const struct config *c, const struct report_wish *w, const struct act *a)
+{
+    if (w->to && access(w->to, W_OK | X_OK) != 0) {
+        cli_complain("%s cannot be written to: %s%s", w->to, strerror(errno),
+                     errno == EACCES ? "; without a running postern this is done as its user" : "");
+        return EXIT_FAILED;
+    }
+    return (w->received ? a->received : a->sent)(store, c, w);
 }
 
 static int run(const struct report_wish *w, const struct act *a)
@@ -91,11 +130,12 @@ static int run(const struct report_wish *w, const struct act *a)
         config_free(config);
         return code;
     }
+    if (!make_directory(config, w->to)) {
+        config_free(config);
+        return EXIT_FAILED;
+    }
     store = asking_open(config, ASK_RUNNING_OR_DISK, &why);
-    if (!store)
-        code = report_unanswered(&why);
-    else
-        code = (w->received ? a->received : a->sent)(store, config, w);
+    code = store ? answer(store, config, w, a) : store_unopened(config, &why);
     asking_close(store);
     config_free(config);
     if (fflush(stdout) == 0 && !ferror(stdout))
@@ -106,7 +146,7 @@ static int run(const struct report_wish *w, const struct act *a)
 
 int cli_report(int argc, char **argv)
 {
-    struct report_wish wish = { .day = (uint32_t)(clock_wall() / DAYS(1)) - 1 };
+    struct report_wish wish = { .today = period_today(), .day = period_today() - 1 };
     const struct act *a = NULL;
     int code;
 
@@ -115,6 +155,8 @@ int cli_report(int argc, char **argv)
         code = check_wish(&wish, &a);
     if (code != EXIT_OK)
         return code;
+    for (int i = 0; !wish.received && !a->import && i < wish.count; i++)
+        argument_fold_domain(wish.names[i]);
     style_choose();
     return run(&wish, a);
 }

@@ -13,9 +13,10 @@ struct report_wish {
     bool json, received, dry_run, all, unsigned_too;
     bool has_day;
     uint32_t day;               /* yesterday, unless said */
+    uint32_t today;
     const char *to;             /* export: directory; NULL: standard output */
     int count;                  /* of what follows the act */
-    char **names;
+    char **names;               /* domains of what we counted: folded */
 };
 
 /* report_sent.c: of what we counted; each returns the exit code. */

@@ -2,6 +2,7 @@
 
 #include "base/cursor.h"
 #include "base/escape.h"
+#include "cli/arguments.h"
 #include "cli/mailbox.h"
 #include "cli/style.h"
 #include "run/fiber.h"
@@ -152,12 +153,13 @@ static void take_message(void *arg, uint64_t number, struct slice message)
     auto_arena struct arena arena = { 0 };
     struct received_report r = { 0 };
     struct import *in = arg;
+    const struct report_taking how = { .keys = &in->keys, .ours = &in->ours, .unsigned_too = in->unsigned_too };
     struct error why = { 0 };
     bool good;
 
     in->message = number;
     arena_init(&arena, LETTER_ARENA);
-    good = report_take_letter(message, &in->keys, &in->ours, in->unsigned_too, clock_wall(), &arena, &r, &why);
+    good = report_take_letter(message, &how, clock_wall(), &arena, &r, &why);
     settle(in, good, &r, &why);
 }
 
@@ -182,6 +184,19 @@ static bool is_bare(struct slice head)
     return gzip_is(head) || slice_starts(slice_trim(head), SLICE("{"));
 }
 
+/* As `export --to` and others name them. */
+static bool is_bare_name(const char *name)
+{
+    return slice_ends_nocase(slice_of(name), SLICE(".json")) || slice_ends_nocase(slice_of(name), SLICE(".json.gz"));
+}
+
+static void take_name(void *arg, const char *path)
+{
+    struct import *in = arg;
+
+    in->name = path;
+}
+
 static void take_trouble(void *arg, uint64_t number, const struct error *why)
 {
     struct import *in = arg;
@@ -197,7 +212,8 @@ static void read_all(void *arg)
 {
     struct import *in = arg;
     const struct mail_taker to = { .arg = in, .most = REPORT_MESSAGE_MAX, .bare_most = REPORT_JSON_MAX, .is_bare = is_bare,
-                                   .message = take_message, .bare = take_bare, .trouble = take_trouble };
+                                   .is_bare_name = is_bare_name, .file = take_name, .message = take_message,
+                                   .bare = take_bare, .trouble = take_trouble };
 
     for (int i = 0; i < in->count; i++) {
         in->name = strcmp(in->names[i], "-") == 0 ? "standard input" : in->names[i];
@@ -294,6 +310,8 @@ static int store_all(struct import *in)
     struct asking *store = asking_open(in->config, ASK_RUNNING_OR_DISK, &why);
     bool good = store != NULL;
 
+    if (!store)
+        return store_unopened(in->config, &why);
     buf_init(&record, RECORD_MAX);
     rewind(in->found);
     while (good && read_record(in->found, &record))

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "cli/style.h"
+#include "fact/count.h"
 #include "fact/visit.h"
 #include "fact/tally_kind.h"
 #include "serve/wardrobe.h"
@@ -17,31 +18,64 @@ static const char *const ways[] = { [REPORT_BY_MAIL] = "mail", [REPORT_BY_HTTPS]
 
 /* --- walking through them ----------------------------------------------------------- */
 
+struct entry {
+    time_ms begin;
+    char *submitter, *key;
+};
+
 struct walk {
     struct asking *store;
     const struct config *config;
     const struct report_wish *wish;
     void (*each)(struct walk *w, const char *key, const struct received_report *r);
-    char **keys;                /* notes may not be asked for while they are listed */
+    struct entry *entries;      /* notes may not be asked for while they are listed */
     size_t count, room, shown;
+    uint64_t sessions, failures, unsigned_ones;     /* of those listed */
     int code;
 };
 
-static void note_key(void *arg, const struct note *n)
+static void note_entry(void *arg, const struct note *n)
 {
+    auto_arena struct arena arena = { 0 };
+    struct received_report r;
     struct walk *w = arg;
+    bool known;
 
+    arena_init(&arena, ARENA_MAX);
+    known = received_report_decode(n->value, &arena, &r);
     if (w->count == w->room) {
         w->room = 2 * w->room + 64;
-        w->keys = memory_grow(w->keys, w->room, sizeof *w->keys);
+        w->entries = memory_grow(w->entries, w->room, sizeof *w->entries);
     }
-    w->keys[w->count++] = memory_text(slice_of(n->key));
+    w->entries[w->count++] = (struct entry){ known ? r.report.begin : 0, memory_text(slice_of(known ? r.submitter : "")),
+                                             memory_text(slice_of(n->key)) };
+}
+
+static int by_day(const void *one, const void *other)
+{
+    const struct entry *a = one, *b = other;
+    time_ms day = a->begin / DAYS(1), other_day = b->begin / DAYS(1);
+    int by_sender = strcmp(a->submitter, b->submitter);
+
+    if (day != other_day)
+        return day < other_day ? -1 : 1;
+    return by_sender ? by_sender : strcmp(a->key, b->key);
+}
+
+/* "Example.org." is example.org. */
+static bool is_same_domain(const char *domain, const char *said)
+{
+    struct slice name = slice_of(said);
+
+    if (name.len > 1 && name.at[name.len - 1] == '.')
+        name.len--;
+    return slice_equal_nocase(slice_of(domain), name);
 }
 
 static bool is_about(const struct received_report *r, const char *name)
 {
     for (size_t i = 0; i < r->report.entry_count; i++)
-        if (strcasecmp(r->report.entries[i].policy.domain, name) == 0)
+        if (is_same_domain(r->report.entries[i].policy.domain, name))
             return true;
     return false;
 }
@@ -54,7 +88,7 @@ static bool is_wanted(const struct walk *w, const char *key, const struct receiv
     if (w->wish->has_day && r->report.begin / DAYS(1) != (time_ms)w->wish->day)
         return false;
     for (int i = 0; i < w->wish->count; i++)
-        named |= strcmp(key, w->wish->names[i]) == 0 || strcasecmp(r->submitter, w->wish->names[i]) == 0 ||
+        named |= strcmp(key, w->wish->names[i]) == 0 || is_same_domain(r->submitter, w->wish->names[i]) ||
                  strcmp(r->report.id, w->wish->names[i]) == 0 || is_about(r, w->wish->names[i]);
     return named;
 }
@@ -86,14 +120,17 @@ static int walk(struct walk *w)
 {
     struct error why = { 0 };
 
-    if (!asking_notes(w->store, NOTE_RECEIVED, note_key, w, &why))
+    if (!asking_notes(w->store, NOTE_RECEIVED, note_entry, w, &why))
         w->code = report_unanswered(&why);
+    if (w->count)
+        qsort(w->entries, w->count, sizeof *w->entries, by_day);
     for (size_t i = 0; i < w->count; i++) {
         if (w->code != EXIT_TEMPORARY)
-            visit(w, w->keys[i]);
-        free(w->keys[i]);
+            visit(w, w->entries[i].key);
+        free(w->entries[i].key);
+        free(w->entries[i].submitter);
     }
-    free(w->keys);
+    free(w->entries);
     if (w->code == EXIT_OK && w->shown == 0) {
         cli_complain(w->wish->count || w->wish->has_day ? "no report that was received is like that"
                                                         : "no report has been received");
@@ -133,10 +170,28 @@ static json_t *received_json(const char *key, const struct received_report *r)
                      "notes", notes);
 }
 
+/* "example.org", "example.org +2": the first policy domain, and how many others there are; the entries of one stand together. */
+static const char *about(const struct report *r, char text[500])
+{
+    const char *first = r->entry_count ? r->entries[0].policy.domain : "";
+    size_t others = 0;
+    char shown[400];
+
+    for (size_t i = 1; i < r->entry_count; i++)     /* entries of one domain stand together */
+        others += strcasecmp(r->entries[i].policy.domain, r->entries[i - 1].policy.domain) != 0;
+    report_word(first[0] ? first : "-", shown);
+    if (others)
+        snprintf(text, 500, "%s +%zu", shown, others);
+    else
+        snprintf(text, 500, "%s", shown);
+    return text;
+}
+
 static void list_one(struct walk *w, const char *key, const struct received_report *r)
 {
     uint64_t failures, sessions = count_sessions(&r->report, &failures);
-    char begin[CLOCK_TEXT_MAX], shown[400];
+    char begin[CLOCK_TEXT_MAX], shown[400], domain[500];
+    bool is_signed = r->trust == REPORT_SIGNED;
 
     if (w->wish->json) {
         json_t *line = received_json(key, r);
@@ -146,26 +201,52 @@ static void list_one(struct walk *w, const char *key, const struct received_repo
         json_decref(line);
         return;
     }
-    printf("%.10s  %-28s %8llu %8llu  %s%s%s\n", clock_iso_date(r->report.begin, begin), report_word(r->submitter, shown),
-           (unsigned long long)sessions, (unsigned long long)failures, ways[r->way],
-           r->trust == REPORT_SIGNED ? ", signed" : "", r->foreign ? ", not about us" : "");
-    printf("  %s%s%s\n", style.dim, report_word(key, shown), style.plain);
+    if (w->shown == 1)
+        printf("%s%-10s %-18s %-18s %8s %7s  %s%s\n", style.dim, "day", "from", "about", "sessions", "failed", "came", style.plain);
+    printf("%.10s %-18s %-18s %8llu %s%7llu%s  %s %s\n", clock_iso_date(r->report.begin, begin),
+           report_word(r->submitter, shown), about(&r->report, domain), (unsigned long long)sessions,
+           failures ? style.bold : "", (unsigned long long)failures, failures ? style.plain : "", ways[r->way],
+           is_signed ? "signed" : "unsigned");
+    if (r->foreign)
+        printf("           %snot about us: put aside%s\n", style.dim, style.plain);
+    count_add(&w->sessions, sessions);
+    count_add(&w->failures, failures);
+    w->unsigned_ones += !is_signed;
 }
 
 int received_list(struct asking *store, const struct config *c, const struct report_wish *w)
 {
     struct walk all = { .store = store, .config = c, .wish = w, .each = list_one };
+    int code = walk(&all);
 
-    if (!w->json)
-        printf("%sday         %-28s %8s %8s  came%s\n", style.dim, "from", "sessions", "failed", style.plain);
-    return walk(&all);
+    if (w->json || all.shown == 0)
+        return code;
+    printf("%zu report%s: %llu session%s, %llu failed", all.shown, all.shown == 1 ? "" : "s", (unsigned long long)all.sessions,
+           all.sessions == 1 ? "" : "s", (unsigned long long)all.failures);
+    if (all.unsigned_ones)
+        printf("; %llu unsigned", (unsigned long long)all.unsigned_ones);
+    putchar('\n');
+    return code;
 }
 
 /* --- show: joined with what we know ------------------------------------------------------ */
 
+enum { SIGHTS_MAX = 200 };
+
+/* What an address did here, of one kind; how often. */
+struct sight {
+    enum visit_end end;
+    enum tls_version version;
+    char client[ADDRESS_TEXT_MAX], problem[256];
+    uint64_t count;
+};
+
 struct joined {
     const struct received_report *report;
     size_t lines;
+    struct sight *sights;
+    size_t sight_count;
+    bool more_sights;
 };
 
 static void heading(struct joined *j)
@@ -224,25 +305,60 @@ static bool is_their_address(const struct received_report *r, const struct addre
     return false;
 }
 
-/* Their failures as they looked from here. */
+static bool is_same_sight(const struct sight *a, const struct sight *b)
+{
+    return a->end == b->end && a->version == b->version && strcmp(a->client, b->client) == 0 &&
+           strcmp(a->problem, b->problem) == 0;
+}
+
+/* Their failures as they looked from here: what differs only in what is not told is one. */
 static void join_visit(void *arg, const struct tally *t)
 {
     struct joined *j = arg;
     auto_arena struct arena arena = { 0 };
-    char text[ADDRESS_TEXT_MAX], shown[400];
+    struct sight sight = { .count = t->count };
     struct visit v;
+    size_t i = 0;
 
     arena_init(&arena, 16 * 1024);
     if (!visit_decode(t->key, &arena, &v) || !is_their_address(j->report, &v.client))
         return;
+    sight.end = v.end;
+    sight.version = v.end == VISIT_SENT ? v.version : TLS_VERSION_NONE;
+    address_ip_text(&v.client, sight.client);
+    snprintf(sight.problem, sizeof sight.problem, "%s", v.end == VISIT_HANDSHAKE_FAILED ? v.problem : "");
+    while (i < j->sight_count && !is_same_sight(&j->sights[i], &sight))
+        i++;
+    if (i < j->sight_count) {
+        count_add(&j->sights[i].count, t->count);
+    } else if (i == SIGHTS_MAX) {
+        j->more_sights = true;
+    } else {
+        j->sights = memory_grow(j->sights, i + 1, sizeof *j->sights);
+        j->sights[j->sight_count++] = sight;
+    }
+}
+
+static void say_sight(struct joined *j, const struct sight *s)
+{
+    unsigned long long count = s->count;
+    const char *plural = count == 1 ? "" : "s";
+    char shown[400];
+
     heading(j);
-    if (v.end == VISIT_HANDSHAKE_FAILED)
-        printf("    %llu handshakes with %s failed here: %s\n", (unsigned long long)t->count,
-               address_ip_text(&v.client, text), report_word(v.problem, shown));
-    else if (v.end == VISIT_SENT)
-        printf("    %llu messages came from %s %s%s\n", (unsigned long long)t->count, address_ip_text(&v.client, text),
-               v.version == TLS_VERSION_NONE ? "in clear" : "by ", v.version == TLS_VERSION_NONE ? ""
-                                                                                                  : tls_version_name(v.version));
+    switch (s->end) {
+    case VISIT_SENT:
+        printf("    %llu message%s came from %s %s%s\n", count, plural, s->client,
+               s->version == TLS_VERSION_NONE ? "in clear" : "by ",
+               s->version == TLS_VERSION_NONE ? "" : tls_version_name(s->version));
+        break;
+    case VISIT_HANDSHAKE_FAILED:
+        printf("    %llu handshake%s with %s failed here: %s\n", count, plural, s->client, report_word(s->problem, shown));
+        break;
+    case VISIT_REFUSED_IN_CLEAR:
+        printf("    %llu session%s from %s in clear, where TLS is required\n", count, plural, s->client);
+        break;
+    }
 }
 
 static int join(struct walk *w, const struct received_report *r)
@@ -250,13 +366,18 @@ static int join(struct walk *w, const struct received_report *r)
     struct joined j = { .report = r };
     auto_buf struct buf prefix = { 0 };
     struct error why = { 0 };
+    bool good;
 
     buf_init(&prefix, 16);
     buf_u8(&prefix, TALLY_CLIENT);
-    if (!asking_notes(w->store, NOTE_CERTIFICATE, join_certificates, &j, &why) ||
-        !asking_tallies_of(w->store, (uint32_t)(r->report.begin / DAYS(1)), buf_slice(&prefix), join_visit, &j, &why))
-        return report_unanswered(&why);
-    return EXIT_OK;
+    good = asking_notes(w->store, NOTE_CERTIFICATE, join_certificates, &j, &why) &&
+           asking_tallies_of(w->store, (uint32_t)(r->report.begin / DAYS(1)), buf_slice(&prefix), join_visit, &j, &why);
+    for (size_t i = 0; good && i < j.sight_count; i++)
+        say_sight(&j, &j.sights[i]);
+    if (j.more_sights)
+        puts("    and more");
+    free(j.sights);
+    return good ? EXIT_OK : report_unanswered(&why);
 }
 
 static void show_one(struct walk *w, const char *key, const struct received_report *r)
@@ -267,12 +388,14 @@ static void show_one(struct walk *w, const char *key, const struct received_repo
         w->code = report_print_json(&r->report);
         return;
     }
+    if (w->shown > 1)
+        putchar('\n');
     report_print(&r->report);
     printf("  %scame at %.19sZ by %s%s%s%s%s\n", style.dim, clock_iso_date(r->received, received), ways[r->way],
            r->peer[0] ? " from " : "", report_word(r->peer, shown),
            r->trust == REPORT_SIGNED ? ", signed" : ", not signed by anybody", style.plain);
     if (r->foreign)
-        printf("  its policy domain is none of ours: it is put aside, and rings no bell\n");
+        printf("  its policy domain is none of ours: it is put aside, and no event is raised\n");
     for (size_t i = 0; i < r->notes.count; i++)
         printf("  %snote: %s%s\n", style.dim, report_word(r->notes.at[i], shown), style.plain);
     w->code = join(w, r);

@@ -49,6 +49,15 @@ struct domains {
     struct domain *first, **last;
 };
 
+static const struct domain *domain_named(const struct domains *all, const char *name)
+{
+    const struct domain *d = all->first;
+
+    while (d && strcmp(d->name, name) != 0)
+        d = d->next;
+    return d;
+}
+
 /* Tallies come by domain. */
 static void note_tally(void *arg, const struct tally *t)
 {
@@ -102,9 +111,23 @@ static bool state_of(struct asking *store, uint32_t day, const char *domain, str
            report_state_decode(n.value, arena, s);
 }
 
+static int nothing_counted(const struct report_wish *w, const char *domain)
+{
+    char day[DAY_TEXT_MAX];
+
+    cli_complain("nothing was counted on %s%s%s", day_text(w->day, day), domain ? " for " : "", domain ? domain : "");
+    return EXIT_FAILED;
+}
+
 /* --- list ----------------------------------------------------------------------- */
 
-static json_t *state_json(const struct domain *d, const struct report_state *s, bool known, const char *day)
+/* Where its state is known, that; else why there is none. */
+static const char *stage_words(const struct report_wish *w, const struct report_state *s, bool known, const char *not_over)
+{
+    return known ? report_stage_name(s->stage) : w->day >= w->today ? not_over : "unplanned";
+}
+
+static json_t *state_json(const struct domain *d, const struct report_state *s, const char *stage, const char *day)
 {
     json_t *to = json_array();
 
@@ -112,8 +135,8 @@ static json_t *state_json(const struct domain *d, const struct report_state *s, 
         json_array_append_new(to, json_pack("{s:s, s:b, s:s}", "address", s->to[i].to, "done", s->to[i].done, "said",
                                             s->to[i].words));
     return json_pack("{s:s, s:s, s:I, s:I, s:s, s:i, s:s, s:o}", "day", day, "domain", d->name, "counted",
-                     (json_int_t)d->sessions, "failed", (json_int_t)d->failures, "stage",
-                     known ? report_stage_name(s->stage) : "unplanned", "tries", (int)s->tries, "problem", s->problem, "to", to);
+                     (json_int_t)d->sessions, "failed", (json_int_t)d->failures, "stage", stage, "tries", (int)s->tries,
+                     "problem", s->problem, "to", to);
 }
 
 static void list_one(struct asking *store, const struct domain *d, const struct report_wish *w)
@@ -127,7 +150,7 @@ static void list_one(struct asking *store, const struct domain *d, const struct 
     known = state_of(store, w->day, d->name, &arena, &s);
     day_text(w->day, day);
     if (w->json) {
-        json_t *line = state_json(d, &s, known, day);
+        json_t *line = state_json(d, &s, stage_words(w, &s, known, "day-not-over"), day);
 
         json_dumpf(line, stdout, JSON_COMPACT);
         putchar('\n');
@@ -135,37 +158,64 @@ static void list_one(struct asking *store, const struct domain *d, const struct 
         return;
     }
     printf("%-34s %8llu %8llu  %s%s%s\n", report_word(d->name, shown), (unsigned long long)d->sessions,
-           (unsigned long long)d->failures, style.bold, known ? report_stage_name(s.stage) : "unplanned", style.plain);
+           (unsigned long long)d->failures, style.bold, stage_words(w, &s, known, "day not over"), style.plain);
     for (size_t i = 0; i < s.count; i++)
         printf("  %s%s: %s%s\n", style.dim, report_word(s.to[i].to, shown), report_word(s.to[i].words, said), style.plain);
     if (s.problem[0])
         printf("  %s%s%s\n", style.dim, report_word(s.problem, said), style.plain);
 }
 
-int report_list(struct asking *store, const struct config *c, const struct report_wish *w)
+/* Who asks about yesterday in the morning of the first day may want to know of today. */
+static void hint_at_today(struct asking *store, const struct report_wish *w)
 {
     struct domains all;
     struct error why = { 0 };
     char day[DAY_TEXT_MAX];
+    size_t count = 0;
+
+    if (w->day == w->today || !find_domains(store, w->today, &all, &why))
+        return;
+    day_text(w->today, day);
+    for (const struct domain *d = all.first; d; d = d->next)
+        count++;
+    if (w->count == 1 && domain_named(&all, w->names[0]))
+        fprintf(stderr, "(%s, which is not over, has it: --day %s)\n", day, day);
+    else if (w->count == 0 && count)
+        fprintf(stderr, "(%s, which is not over, has %zu domain%s: --day %s)\n", day, count, count == 1 ? "" : "s", day);
+    domains_free(&all);
+}
+
+static void print_head(const struct report_wish *w)
+{
+    char day[DAY_TEXT_MAX];
+
+    printf("%s%-34s %8s %8s  report of %s%s\n", style.dim, "", "sessions", "failed", day_text(w->day, day), style.plain);
+}
+
+int report_list(struct asking *store, const struct config *c, const struct report_wish *w)
+{
+    const char *name = w->count == 1 ? w->names[0] : NULL;
+    struct domains all;
+    struct error why = { 0 };
     bool good = find_domains(store, w->day, &all, &why);
     size_t shown = 0;
 
     (void)c;
-    if (good && !w->json)
-        printf("%s%-34s %8s %8s  report of %s%s\n", style.dim, "", "sessions", "failed", day_text(w->day, day), style.plain);
     for (const struct domain *d = good ? all.first : NULL; d; d = d->next) {
-        if (w->count == 1 && strcasecmp(d->name, w->names[0]) != 0)
+        if (name && strcmp(d->name, name) != 0)
             continue;
+        if (shown++ == 0 && !w->json)
+            print_head(w);
         list_one(store, d, w);
-        shown++;
     }
     domains_free(&all);
     if (!good)
         return report_unanswered(&why);
-    if (shown == 0)
-        cli_complain("nothing was counted on %s%s%s", day_text(w->day, day), w->count ? " for " : "",
-                     w->count ? w->names[0] : "");
-    return shown > 0 ? EXIT_OK : EXIT_FAILED;
+    if (shown > 0)
+        return EXIT_OK;
+    nothing_counted(w, name);
+    hint_at_today(store, w);
+    return EXIT_FAILED;
 }
 
 /* --- show --------------------------------------------------------------------------- */
@@ -232,26 +282,64 @@ static int send_now(struct asking *store, const struct report_wish *w, const cha
     return EXIT_OK;
 }
 
+static int send_one(struct asking *store, const struct config *c, const struct report_wish *w, const char *domain)
+{
+    return w->dry_run ? send_dry(store, c, w, domain) : send_now(store, w, domain);
+}
+
+static int send_named(struct asking *store, const struct config *c, const struct report_wish *w, const struct domains *all)
+{
+    int code = EXIT_OK;
+
+    for (int i = 0; i < w->count && code != EXIT_TEMPORARY; i++) {
+        int one = domain_named(all, w->names[i]) ? send_one(store, c, w, w->names[i]) : nothing_counted(w, w->names[i]);
+
+        code = one != EXIT_OK ? one : code;
+    }
+    return code;
+}
+
+static int send_all(struct asking *store, const struct config *c, const struct report_wish *w, const struct domains *all)
+{
+    int code = all->first ? EXIT_OK : nothing_counted(w, NULL);
+
+    for (const struct domain *d = all->first; d && code == EXIT_OK; d = d->next)
+        code = send_one(store, c, w, d->name);
+    return code;
+}
+
+/* What is counted later would be missing from it for good (TLSRPT-031: a report is of a whole day). */
+static int refuse_day(const struct report_wish *w)
+{
+    char day[DAY_TEXT_MAX];
+
+    day_text(w->day, day);
+    if (w->day > w->today)
+        return cli_usage("report", "%s has not begun (UTC): there is nothing to report", day);
+    return cli_usage("report", "%s is not over (UTC): its report goes out by itself after midnight; "
+                     "`postern report show --day %s DOMAIN` tells what is counted so far", day, day);
+}
+
 int report_send(struct asking *store, const struct config *c, const struct report_wish *w)
 {
     struct domains all = { 0 };
     struct error why = { 0 };
-    int code = EXIT_OK;
+    char day[DAY_TEXT_MAX];
+    int code;
 
     if (!c->report.enabled && !w->dry_run) {
         cli_complain("reports are not sent: the configuration has no tls-report { contact = ... }");
         return EXIT_FAILED;
     }
-    if (!w->all) {
-        for (int i = 0; i < w->count && code == EXIT_OK; i++)
-            code = w->dry_run ? send_dry(store, c, w, w->names[i]) : send_now(store, w, w->names[i]);
-        return code;
-    }
+    if (!w->dry_run && w->day >= w->today)
+        return refuse_day(w);
     if (!find_domains(store, w->day, &all, &why))
         code = report_unanswered(&why);
-    for (const struct domain *d = all.first; d && code == EXIT_OK; d = d->next)
-        code = w->dry_run ? send_dry(store, c, w, d->name) : send_now(store, w, d->name);
+    else
+        code = w->all ? send_all(store, c, w, &all) : send_named(store, c, w, &all);
     domains_free(&all);
+    if (code == EXIT_OK && !w->dry_run)
+        printf("what becomes of it: postern report list --day %s\n", day_text(w->day, day));
     return code;
 }
 
@@ -290,7 +378,7 @@ int report_export(struct asking *store, const struct config *c, const struct rep
         bool wanted = w->count == 0;
 
         for (int i = 0; i < w->count; i++)
-            wanted |= strcasecmp(w->names[i], d->name) == 0;
+            wanted |= strcmp(w->names[i], d->name) == 0;
         if (wanted)
             code = export_one(store, c, w, d->name);
     }

@@ -32,7 +32,7 @@ static void print_detail(const char *name, const char *text)
     char shown[400];
 
     if (text && text[0])
-        printf("      %s%-10s%s %s\n", style.dim, name, style.plain, report_word(text, shown));
+        printf("            %s%-8s%s %s\n", style.dim, name, style.plain, report_word(text, shown));
 }
 
 static void print_failure(const struct report_failure *f)

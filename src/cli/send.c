@@ -347,6 +347,15 @@ static void transact(struct job *j, struct smtp_client *s)
         smtp_quit(s);
 }
 
+/* What a connection came to names its addresses; the server is one of them, perhaps. */
+static void complain(const struct job *j, const struct error *why)
+{
+    if (slice_starts(slice_of(why->text), slice_of(j->server)))
+        cli_complain("%s", why->text);
+    else
+        cli_complain("%s: %s", j->server, why->text);
+}
+
 static void run(void *arg)
 {
     struct job *j = arg;
@@ -367,7 +376,7 @@ static void run(void *arg)
         }
     }
     if (why.code != E_NONE && j->code == EXIT_OK) {
-        cli_complain("%s: %s", j->server, why.text);
+        complain(j, &why);
         j->code = error_is_final(why.code) ? EXIT_FAILED : EXIT_TEMPORARY;
     }
     conn_close(conn);

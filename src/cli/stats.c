@@ -1,6 +1,7 @@
 /* postern stats: how much of one's mail goes encrypted and authenticated. */
 #include "cli/stats.h"
 
+#include "cli/arguments.h"
 #include "cli/figures.h"
 #include "fact/count.h"
 #include "serve/asking.h"
@@ -12,7 +13,8 @@
 enum { TOP_OF_TEXT = 20, TOP_OF_PAGE = 30, TOP_NOT_SAID = -1 };
 
 struct wish {
-    const char *file, *since, *until, *domain;
+    const char *file, *since, *until;
+    char *domain;
     bool sent, received, by_day;
     int64_t top;
     uint64_t minimum;
@@ -23,7 +25,7 @@ struct wish {
 
 const char *stats_label(const struct stats_view *v, const struct stats_row *row, char text[STATS_LABEL_MAX])
 {
-    char count[FIGURE_MAX];
+    char count[FIGURE_MAX], few[STATS_FEW_MAX];
 
     switch (row->kind) {
     case STATS_DOMAIN:
@@ -36,10 +38,66 @@ const char *stats_label(const struct stats_view *v, const struct stats_row *row,
         snprintf(text, STATS_LABEL_MAX, "(%s more)", figure_count(row->domains, count));
         break;
     case STATS_FEW:
-        snprintf(text, STATS_LABEL_MAX, "(fewer than %s messages)", figure_count(v->minimum, count));
+        snprintf(text, STATS_LABEL_MAX, "(%s)", stats_few(v, few));
         break;
     }
     return text;
+}
+
+const char *stats_before(const struct stats_view *v, char text[STATS_BEFORE_MAX])
+{
+    uint32_t days = period_days(&v->period);
+
+    if (days == 1)
+        snprintf(text, STATS_BEFORE_MAX, "the day before");
+    else
+        snprintf(text, STATS_BEFORE_MAX, "the %u days before", (unsigned)days);
+    return text;
+}
+
+const char *stats_few(const struct stats_view *v, char text[STATS_FEW_MAX])
+{
+    char count[FIGURE_MAX];
+
+    snprintf(text, STATS_FEW_MAX, "fewer than %s", figure_count(v->minimum, count));
+    return text;
+}
+
+const char *stats_words(const struct stats_view *v, const struct stats_item *item, char text[STATS_WORDS_MAX])
+{
+    char few[STATS_FEW_MAX];
+
+    if (strcmp(item->name, "(fewer)") != 0)
+        return item->words;
+    snprintf(text, STATS_WORDS_MAX, "(%s)", stats_few(v, few));
+    return text;
+}
+
+const char *stats_domains(const struct stats_side *side, char text[STATS_DOMAINS_MAX])
+{
+    size_t known = 0, failing;
+    char count[FIGURE_MAX], more[FIGURE_MAX];
+    bool any = side->sum.messages > 0;
+
+    for (size_t i = 0; i < side->row_count; i++)
+        known += side->rows[i]->domains;
+    failing = known > side->domains ? known - side->domains : 0;
+    if (any)
+        snprintf(text, STATS_DOMAINS_MAX, "%s domain%s%s%s%s", figure_count(side->domains, count), side->domains == 1 ? "" : "s",
+                 failing ? "; " : "", failing ? figure_count(failing, more) : "", failing ? " more with failed attempts only" : "");
+    else
+        snprintf(text, STATS_DOMAINS_MAX, "%s domain%s with failed attempts only", figure_count(failing, count),
+                 failing == 1 ? "" : "s");
+    return text;
+}
+
+bool stats_has_trend(const struct stats_view *v, const struct stats_side *side)
+{
+    uint32_t with_mail = 0;
+
+    for (uint32_t i = 0; i < period_days(&v->period); i++)
+        with_mail += side->days[i].messages > 0 || side->days[i].few;
+    return with_mail >= STATS_TREND_DAYS;
 }
 
 uint32_t stats_trend_step(const struct stats_view *v, size_t columns)
@@ -71,13 +129,21 @@ static void take(void *arg, const struct tally *t)
     stats_take(arg, t->day, t->key, t->count);
 }
 
-static bool read_tallies(const struct config *c, const struct stats_want *want, struct stats *stats, struct error *why)
+/* Returns the exit code. */
+static int read_tallies(const struct config *c, const struct stats_want *want, struct stats *stats)
 {
-    struct asking *store = asking_open(c, ASK_RUNNING_OR_DISK, why);
-    bool read = store && asking_tallies(store, stats_first_day(want), take, stats, why);
+    struct error why = { 0 };
+    struct asking *store = asking_open(c, ASK_RUNNING_OR_DISK, &why);
+    int code = EXIT_OK;
 
+    if (!store)
+        return store_unopened(c, &why);
+    if (!asking_tallies(store, stats_first_day(want), take, stats, &why)) {
+        cli_complain("%s", why.text);
+        code = EXIT_TEMPORARY;
+    }
     asking_close(store);
-    return read;
+    return code;
 }
 
 static int show(const struct wish *w, const struct stats_view *v)
@@ -108,20 +174,18 @@ static int run(const struct wish *w, const struct period *period)
     struct config *config = cli_config_read(w->file, CONFIG_TO_ASK);
     const struct stats_want want = { period->since, period->until, w->domain, w->minimum, rows_wanted(w) };
     struct stats *stats;
-    struct error why = { 0 };
-    int code = EXIT_TEMPORARY;
+    int code;
 
     if (!config)
         return EXIT_FAILED;
     stats = stats_new(&want);
-    if (read_tallies(config, &want, stats, &why)) {
+    code = read_tallies(config, &want, stats);
+    if (code == EXIT_OK) {
         const struct stats_view view = { stats, *period, w->minimum, { w->sent, w->received }, w->by_day, w->domain,
                                          config->hostname };
 
         stats_finish(stats);
         code = show(w, &view);
-    } else {
-        cli_complain("%s", why.text);
     }
     stats_free(stats);
     config_free(config);
@@ -155,7 +219,10 @@ static int take_option(struct wish *w, int option)
     case UNTIL: w->until = optarg; return EXIT_OK;
     case SENT: w->sent = true; return EXIT_OK;
     case RECEIVED: w->received = true; return EXIT_OK;
-    case DOMAIN: w->domain = optarg; return EXIT_OK;
+    case DOMAIN:
+        w->domain = optarg;
+        argument_fold_domain(w->domain);
+        return EXIT_OK;
     case JSON: return set_form(w, "json");
     case CSV: return set_form(w, "csv");
     case HTML: return set_form(w, "html");
@@ -185,9 +252,9 @@ static int parse_arguments(struct wish *w, int argc, char **argv)
     int option, code = EXIT_OK;
 
     opterr = 0;
-    while (code == EXIT_OK && (option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {
-        if (option == '?')
-            return cli_usage("stats", "\"%s\" is not known, or lacks its value", argv[optind - 1]);
+    while (code == EXIT_OK && (option = getopt_long(argc, argv, ":c:", options, NULL)) != -1) {
+        if (option == '?' || option == ':')
+            return argument_refused("stats", option, argv);
         code = take_option(w, option);
     }
     if (code == EXIT_OK && optind != argc)

@@ -18,9 +18,20 @@ struct stats_view {
     const char *host;               /* our name; NULL: not known */
 };
 
-/* "example.net"; "(null sender)", "(fewer than 10 messages)", "(387 more domains)", "(others)" */
+/* "example.net"; "(null sender)", "(fewer than 10)", "(387 more)", "(others)" */
 enum { STATS_LABEL_MAX = 1024 };
 const char *stats_label(const struct stats_view *v, const struct stats_row *row, char text[STATS_LABEL_MAX]);
+
+/* One wording for all: "the 7 days before", "fewer than 10"; "7 domains; 1 more with failed attempts only". */
+enum { STATS_BEFORE_MAX = 32, STATS_FEW_MAX = 64, STATS_DOMAINS_MAX = 128, STATS_WORDS_MAX = 256 };
+const char *stats_before(const struct stats_view *v, char text[STATS_BEFORE_MAX]);
+const char *stats_few(const struct stats_view *v, char text[STATS_FEW_MAX]);
+const char *stats_words(const struct stats_view *v, const struct stats_item *item, char text[STATS_WORDS_MAX]);
+const char *stats_domains(const struct stats_side *side, char text[STATS_DOMAINS_MAX]);
+
+/* A chart of one or two days tells nothing that the sums do not. */
+enum { STATS_TREND_DAYS = 3 };
+bool stats_has_trend(const struct stats_view *v, const struct stats_side *side);
 
 /* The days in at most `columns` pieces of the same length, that of the last perhaps less. Returns how many. */
 size_t stats_trend(const struct stats_view *v, const struct stats_side *side, size_t columns, struct stats_brief *out);

@@ -147,13 +147,13 @@ static void draw_piece(struct buf *page, const char *colour, double x, double wi
 
 static void draw_title(struct buf *page, const struct stats_view *v, uint32_t first, uint32_t last, const struct stats_brief *b)
 {
-    char one[PERIOD_DAY_MAX], two[PERIOD_DAY_MAX], number[FIGURE_MAX], share[FIGURE_MAX];
+    char one[PERIOD_DAY_MAX], two[PERIOD_DAY_MAX], number[FIGURE_MAX], share[FIGURE_MAX], few[STATS_FEW_MAX];
 
     buf_text(page, "<title>%s", period_day(first, one));
     if (last > first)
         buf_text(page, " to %s", period_day(last, two));
     if (b->few && b->messages == 0)
-        buf_text(page, ": fewer than %" PRIu64 " messages", v->minimum);
+        buf_text(page, ": %s messages", stats_few(v, few));
     else
         buf_text(page, ": %s messages, %s encrypted", figure_count(b->messages, number),
                  figure_share(b->encrypted, b->messages, share));

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { LINE_MAX_BYTES = 4096 };
+enum { LINE_MAX_BYTES = CSV_CELL_MAX + 2048 };      /* the label, and numbers */
 
 static const char *const direction_names[STATS_DIRECTIONS] = { [STATS_SENT] = "sent", [STATS_RECEIVED] = "received" };
 

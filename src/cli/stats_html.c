@@ -35,11 +35,13 @@ static const char style_sheet[] =
     "table{width:100%;border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}"
     "th{color:var(--soft);font-weight:500;text-align:right;white-space:nowrap;padding:.35rem .5rem;border-bottom:1px solid var(--line)}"
     "td{text-align:right;padding:.32rem .5rem;border-bottom:1px solid var(--line);white-space:nowrap}"
-    "th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal;overflow-wrap:anywhere}"
-    "th:last-child,td:last-child{padding-right:0}td.bars{width:22%}.warn{color:var(--clear);font-weight:600}"
+    "th:first-child,td:first-child{text-align:left;padding-left:0;white-space:normal;overflow-wrap:anywhere;min-width:9em}"
+    "th:last-child,td:last-child{padding-right:0}.bars{width:22%}.warn{color:var(--clear);font-weight:600}"
     ".fold td:first-child{color:var(--soft)}.reasons td:first-child{width:26rem}.scroll{overflow-x:auto}\n"
     "footer{margin-top:3rem;border-top:1px solid var(--line);padding-top:1rem;font-size:.87rem}dl{margin:0;display:grid;"
     "grid-template-columns:max-content 1fr;gap:.3rem 1.2rem}dd{margin:0}\n"
+    "@media(max-width:600px){main{padding:1.5rem 1rem}.wide,.bars{display:none}table{font-size:.8rem}"
+    "th{font-size:.7rem}td,th{padding-left:.25rem;padding-right:.25rem}}\n"
     "@media print{@page{margin:15mm}body{font-size:10.5pt;background:none}main{padding:0;max-width:none}"
     "*{print-color-adjust:exact;-webkit-print-color-adjust:exact}h2,h3{break-after:avoid}tr,svg,.card{break-inside:avoid}"
     ".scroll{overflow:visible}}\n"
@@ -55,11 +57,13 @@ static void add(struct buf *page, const char *markup)
 
 static void add_change(struct buf *page, const struct stats_view *v, const char *change)
 {
+    char before[STATS_BEFORE_MAX];
+
+    stats_before(v, before);
     if (strcmp(change, "=") == 0)
-        buf_text(page, "as in the %u days before", (unsigned)period_days(&v->period));
+        buf_text(page, "as in %s", before);
     else if (change[0])
-        buf_text(page, "%s%s points since the %u days before", change[0] == '-' ? "\u2212" : "+", change + 1,
-                 (unsigned)period_days(&v->period));
+        buf_text(page, "%s%s points since %s", change[0] == '-' ? "\u2212" : "+", change + 1, before);
     else
         add(page, "nothing to compare it with");
 }
@@ -120,6 +124,7 @@ static void add_versions(struct buf *page, const struct stats_view *v, const str
     };
     struct stats_item items[STATS_ITEMS_MAX];
     struct stats_part groups[STATS_ITEMS_MAX];
+    char few[STATS_WORDS_MAX];
     size_t count = stats_list_groups(v->stats, s, items), next = 0;
 
     add(page, "<h3>TLS versions</h3>\n");
@@ -127,7 +132,7 @@ static void add_versions(struct buf *page, const struct stats_view *v, const str
     if (s->encrypted == 0)
         return;
     for (size_t i = 0; i < count; i++)
-        groups[i] = (struct stats_part){ items[i].words, stats_is_post_quantum(items[i].name) ? "dane"
+        groups[i] = (struct stats_part){ stats_words(v, &items[i], few), stats_is_post_quantum(items[i].name) ? "dane"
                                          : next < sizeof colours / sizeof *colours ? colours[next++] : "none",
                                          items[i].count };
     add(page, "<h3>Key exchange</h3>\n");
@@ -158,8 +163,10 @@ static void add_row(struct buf *page, const struct stats_view *v, enum stats_dir
     add_cell(page, s->encrypted < s->messages ? "warn" : "", figure_share(s->encrypted, s->messages, figure));
     if (d == STATS_SENT)
         add_cell(page, "", figure_share(stats_authenticated(s), s->messages, figure));
-    add_cell(page, "", figure_share(s->versions[TLS_1_3], s->messages, figure));
-    add_cell(page, "", figure_change(s->encrypted, s->messages, row->before.encrypted, row->before.messages, figure));
+    add_cell(page, "wide", figure_share(s->versions[TLS_1_3], s->messages, figure));
+    add_cell(page, "wide", figure_change(s->encrypted, s->messages, row->before.encrypted, row->before.messages, figure));
+    if (d == STATS_SENT)
+        add_cell(page, "", s->failed ? figure_count(s->failed, figure) : "");
     add(page, "</tr>\n");
 }
 
@@ -168,8 +175,10 @@ static void add_domains(struct buf *page, const struct stats_view *v, enum stats
     const struct stats_side *side = stats_side(v->stats, d);
 
     buf_text(page, "<h3>By domain</h3>\n<div class=\"scroll\"><table><thead><tr><th>%s</th><th>Messages</th>"
-                   "<th colspan=\"2\">Encrypted</th>%s<th>TLS 1.3</th><th>Change</th></tr></thead><tbody>\n",
-             d == STATS_SENT ? "To" : "From", d == STATS_SENT ? "<th>Authenticated</th>" : "");
+                   "<th class=\"bars\"></th><th>Encrypted</th>%s<th class=\"wide\">TLS 1.3</th><th class=\"wide\">Change</th>%s"
+                   "</tr></thead><tbody>\n",
+             d == STATS_SENT ? "To" : "From", d == STATS_SENT ? "<th>Authenticated</th>" : "",
+             d == STATS_SENT ? "<th>Failed</th>" : "");
     for (size_t i = 0; i < side->row_count; i++)
         add_row(page, v, d, side->rows[i]);
     add(page, "</tbody></table></div>\n");
@@ -178,15 +187,15 @@ static void add_domains(struct buf *page, const struct stats_view *v, enum stats
 static void add_days(struct buf *page, const struct stats_view *v, enum stats_direction d)
 {
     const struct stats_side *side = stats_side(v->stats, d);
-    char day[PERIOD_DAY_MAX], figure[FIGURE_MAX];
+    char day[PERIOD_DAY_MAX], figure[FIGURE_MAX], few[STATS_FEW_MAX];
 
-    buf_text(page, "<div class=\"scroll\"><table><thead><tr><th>Day</th><th>Messages</th><th colspan=\"2\">Encrypted</th>"
+    buf_text(page, "<div class=\"scroll\"><table><thead><tr><th>Day</th><th>Messages</th><th class=\"bars\"></th><th>Encrypted</th>"
                    "%s</tr></thead><tbody>\n", d == STATS_SENT ? "<th>Authenticated</th>" : "");
     for (uint32_t i = 0; i < period_days(&v->period); i++) {
         const struct stats_brief *b = &side->days[i];
 
         buf_text(page, "<tr><td>%s</td><td>%s</td><td class=\"bars\">", period_day(v->period.since + i, day),
-                 b->few ? "few" : figure_count(b->messages, figure));
+                 b->few ? stats_few(v, few) : figure_count(b->messages, figure));
         stats_draw_brief(page, d, b);
         add(page, "</td>");
         add_cell(page, b->encrypted < b->messages ? "warn" : "", figure_share(b->encrypted, b->messages, figure));
@@ -197,10 +206,10 @@ static void add_days(struct buf *page, const struct stats_view *v, enum stats_di
     add(page, "</tbody></table></div>\n");
 }
 
-static void add_items(struct buf *page, const char *title, const struct stats_item *items, size_t count, uint64_t whole,
-                      const char *of)
+static void add_items(struct buf *page, const struct stats_view *v, const char *title, const struct stats_item *items,
+                      size_t count, uint64_t whole, const char *of)
 {
-    char figure[FIGURE_MAX];
+    char figure[FIGURE_MAX], words[STATS_WORDS_MAX];
     uint64_t sum = 0;
 
     if (count == 0)
@@ -216,8 +225,8 @@ static void add_items(struct buf *page, const char *title, const struct stats_it
     add(page, "</p>\n<table class=\"reasons\"><tbody>\n");
     for (size_t i = 0; i < count; i++) {
         add(page, "<tr>");
-        add_cell(page, "", items[i].words);
-        add(page, "<td>");
+        add_cell(page, "", stats_words(v, &items[i], words));
+        add(page, "<td class=\"bars\">");
         stats_draw_bar(page, items[i].count, sum, "tls");
         add(page, "</td>");
         add_cell(page, "", figure_share(items[i].count, sum, figure));
@@ -236,12 +245,12 @@ static void add_reasons(struct buf *page, const struct stats_view *v)
 
     for (int i = 0; i < STATS_CERTIFICATES; i++)
         count_add(&handshakes, side->certificates[i]);
-    add_items(page, "Why mail was sent in clear", items, count, side->sum.messages, "messages");
+    add_items(page, v, "Why mail was sent in clear", items, count, side->sum.messages, "messages");
     count = stats_list_certificates(v->stats, items);
-    add_items(page, "Why certificates did not validate", items, count, handshakes,
+    add_items(page, v, "Why certificates did not validate", items, count, handshakes,
               "messages and attempts under TLS, whether the certificate mattered or not");
     count = stats_list_failures(v->stats, items);
-    add_items(page, "Why attempts failed", items, count, 0, "attempts, to be tried again or given up");
+    add_items(page, v, "Why attempts failed", items, count, 0, "attempts, to be tried again or given up");
 }
 
 /* --- the page -------------------------------------------------------------------------------- */
@@ -249,24 +258,28 @@ static void add_reasons(struct buf *page, const struct stats_view *v)
 static void add_side(struct buf *page, const struct stats_view *v, enum stats_direction d)
 {
     const struct stats_side *side = stats_side(v->stats, d);
-    char messages[FIGURE_MAX], domains[FIGURE_MAX];
+    char text[FIGURE_MAX], domains[STATS_DOMAINS_MAX], few[STATS_FEW_MAX];
+    bool trend = side->sum.messages > 0 && stats_has_trend(v, side);
 
     buf_text(page, "<section><h2>%s</h2>\n", d == STATS_SENT ? "Sent" : "Received");
     if (side->few)
-        buf_text(page, "<p class=\"soft\">Fewer than %" PRIu64 " messages.</p>\n", v->minimum);
+        buf_text(page, "<p class=\"soft\">%s messages</p>\n", stats_few(v, few));
     else if (side->sum.messages == 0 && side->sum.failed == 0)
         add(page, "<p class=\"soft\">Nothing is counted.</p>\n");
+    else if (side->sum.messages == 0)
+        buf_text(page, "<p class=\"soft\">No message; %s</p>\n", stats_domains(side, domains));
     else
-        buf_text(page, "<p class=\"soft\">%s message%s %s %s domain%s</p>\n", figure_count(side->sum.messages, messages),
-                 side->sum.messages == 1 ? "" : "s", d == STATS_SENT ? "to" : "from",
-                 figure_count(side->domains, domains), side->domains == 1 ? "" : "s");
+        buf_text(page, "<p class=\"soft\">%s message%s %s %s</p>\n", figure_count(side->sum.messages, text),
+                 side->sum.messages == 1 ? "" : "s", d == STATS_SENT ? "to" : "from", stats_domains(side, domains));
     if (side->sum.messages > 0) {
         if (d == STATS_SENT)
             add_protection(page, &side->sum);
         add_versions(page, v, &side->sum);
-        add(page, "<h3>By day</h3>\n");
-        stats_draw_days(page, v, d);
     }
+    if (trend || (v->by_day && side->sum.messages > 0))
+        add(page, "<h3>By day</h3>\n");
+    if (trend)
+        stats_draw_days(page, v, d);
     if (v->by_day && side->sum.messages > 0)
         add_days(page, v, d);
     if (d == STATS_SENT)
@@ -314,7 +327,8 @@ static void add_foot(struct buf *page)
               "<dt>Encrypted</dt><dd>under TLS: nobody who only listens on the way could read it</dd>\n"
               "<dt>Authenticated</dt><dd>the receiving host proved who it is, so that nobody could stand in its place: by DANE, by "
               "MTA-STS, by a rule of ours, or at least with a valid certificate</dd>\n"
-              "<dt>Change</dt><dd>of the share encrypted, in points, since the period of the same length before</dd>\n</dl>\n");
+              "<dt>Change</dt><dd>of the share encrypted, in points, since the period of the same length before</dd>\n"
+              "<dt>Failed</dt><dd>attempts to send that came to nothing; they are no messages</dd>\n</dl>\n");
     buf_text(page, "<p>Made by postern %s at %.10s %.5s UTC.</p></footer>\n</main></body></html>\n", POSTERN_VERSION, date,
              date + 11);
 }

@@ -147,15 +147,16 @@ static json_t *days_of(const struct stats_view *v, enum stats_direction d)
     return all;
 }
 
-static json_t *items_of(const char *name, const char *counted, const struct stats_item *items, size_t count)
+static json_t *items_of(const struct stats_view *v, const char *name, const char *counted, const struct stats_item *items, size_t count)
 {
+    char words[STATS_WORDS_MAX];
     json_t *all = json_array();
     uint64_t sum = 0;
 
     for (size_t i = 0; i < count; i++)
         count_add(&sum, items[i].count);
     for (size_t i = 0; i < count; i++) {
-        json_t *o = json_pack("{s:s, s:s}", name, items[i].name, "words", items[i].words);
+        json_t *o = json_pack("{s:s, s:s}", name, items[i].name, "words", stats_words(v, &items[i], words));
 
         json_object_set_new(o, counted, number(items[i].count));
         json_object_set_new(o, "percent", percent(items[i].count, sum));
@@ -172,12 +173,12 @@ static void put_reasons(const struct stats_view *v, json_t *o)
 
     for (int i = 0; i < STATS_CERTIFICATES; i++)
         count_add(&handshakes, side->certificates[i]);
-    json_object_set_new(o, "in-clear", items_of("reason", "messages", items, stats_list_clear(v->stats, items)));
-    json_object_set_new(o, "failures", items_of("code", "attempts", items, stats_list_failures(v->stats, items)));
+    json_object_set_new(o, "in-clear", items_of(v, "reason", "messages", items, stats_list_clear(v->stats, items)));
+    json_object_set_new(o, "failures", items_of(v, "code", "attempts", items, stats_list_failures(v->stats, items)));
     json_object_set_new(o, "handshakes", number(handshakes));
     json_object_set_new(o, "certificates-valid", number(side->certificates[STATS_CERTIFICATE_VALID]));
     json_object_set_new(o, "certificate-faults",
-                        items_of("reason", "handshakes", items, stats_list_certificates(v->stats, items)));
+                        items_of(v, "reason", "handshakes", items, stats_list_certificates(v->stats, items)));
 }
 
 static json_t *side_of(const struct stats_view *v, enum stats_direction d)

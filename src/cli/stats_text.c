@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { BAR = 24, SPARK = 60, NAME = 29 };
+enum { BAR = 24, SPARK = 60, NAME = 25 };
 
 /* Two lines that belong to a direction. */
 struct words {
@@ -25,15 +25,16 @@ static const struct words words[STATS_DIRECTIONS] = {
 static void print_share(const struct stats_view *v, const char *name, uint64_t part, uint64_t whole, uint64_t part_before,
                         uint64_t whole_before)
 {
-    char share[FIGURE_MAX], change[FIGURE_MAX], bar[BAR_MAX];
+    char share[FIGURE_MAX], change[FIGURE_MAX], bar[BAR_MAX], before[STATS_BEFORE_MAX];
 
+    stats_before(v, before);
     figure_change(part, whole, part_before, whole_before, change);
     printf("  %-13s %s%7s%s  %s", name, style.bold, figure_share(part, whole, share), style.plain,
            figure_bar(count_share(part, whole), BAR, bar));
     if (strcmp(change, "=") == 0)
-        printf("  as in the %u days before", (unsigned)period_days(&v->period));
+        printf("  as in %s", before);
     else if (change[0])
-        printf("  %s since the %u days before", change, (unsigned)period_days(&v->period));
+        printf("  %s since %s", change, before);
     putchar('\n');
 }
 
@@ -92,7 +93,7 @@ static void print_versions(const struct stats_view *v, const struct stats_sum *s
     struct stats_item groups[STATS_ITEMS_MAX];
     size_t count = stats_list_groups(v->stats, sum, groups);
     uint64_t post_quantum = stats_post_quantum(v->stats, sum);
-    char share[FIGURE_MAX];
+    char share[FIGURE_MAX], said[STATS_WORDS_MAX];
     struct line l = begin_line("versions");
 
     for (int version = TLS_1_3; version > TLS_VERSION_NONE; version--)
@@ -103,7 +104,7 @@ static void print_versions(const struct stats_view *v, const struct stats_sum *s
         return;
     l = begin_line("key exchange");
     for (size_t i = 0; i < count; i++)
-        print_item(&l, groups[i].words, groups[i].count, sum->encrypted);
+        print_item(&l, stats_words(v, &groups[i], said), groups[i].count, sum->encrypted);
     end_line(&l);
     printf("%16s%s of what is encrypted withstands a quantum computer\n", "",
            post_quantum ? figure_share(post_quantum, sum->encrypted, share) : "none");
@@ -129,7 +130,7 @@ static void print_trend(const struct stats_view *v, const struct stats_side *sid
     uint32_t step = stats_trend_step(v, SPARK);
     char name[32] = "by day";
 
-    if (count < 2)
+    if (!stats_has_trend(v, side))
         return;
     if (step > 1)
         snprintf(name, sizeof name, "by %u days", (unsigned)step);
@@ -155,29 +156,33 @@ static void print_row(const struct stats_view *v, enum stats_direction d, const 
 {
     const struct stats_sum *s = &row->sum;
     char label[STATS_LABEL_MAX], shown[STATS_LABEL_MAX], name[NAME + 1], count[FIGURE_MAX], encrypted[FIGURE_MAX],
-        authenticated[FIGURE_MAX], modern[FIGURE_MAX], change[FIGURE_MAX];
+        authenticated[FIGURE_MAX], modern[FIGURE_MAX], change[FIGURE_MAX], failed[FIGURE_MAX];
     bool worth_a_look = s->encrypted < s->messages;
 
     stats_label(v, row, label);
     escape_line(slice_of(label), shown, sizeof shown);
     figure_change(s->encrypted, s->messages, row->before.encrypted, row->before.messages, change);
-    printf("  %s%-*s %9s  %9s  %8s  %7s  %6s%s\n", worth_a_look ? style.bold : "", NAME, fit(shown, name),
+    printf("  %s%-*s %9s %9s %8s %7s %6s", worth_a_look ? style.bold : "", NAME, fit(shown, name),
            figure_short(s->messages, count), figure_share(s->encrypted, s->messages, encrypted),
            d == STATS_SENT ? figure_share(stats_authenticated(s), s->messages, authenticated) : "",
-           figure_share(s->versions[TLS_1_3], s->messages, modern), change[0] ? change : "-", worth_a_look ? style.plain : "");
+           figure_share(s->versions[TLS_1_3], s->messages, modern), change[0] ? change : "-");
+    if (d == STATS_SENT)
+        printf(" %7s", figure_narrow(s->failed, failed));
+    puts(worth_a_look ? style.plain : "");
 }
 
 static void print_domains(const struct stats_view *v, enum stats_direction d, const struct stats_side *side)
 {
-    printf("\n  %s%-*s %9s  %9s  %8s  %7s  %6s%s\n", style.dim, NAME, words[d].head, "MESSAGES", "ENCRYPTED",
-           d == STATS_SENT ? "AUTHENT." : "", "TLSv1.3", "CHANGE", style.plain);
+    printf("\n  %s%-*s %9s %9s %8s %7s %6s%s%s\n", style.dim, NAME, words[d].head, "MESSAGES", "ENCRYPTED",
+           d == STATS_SENT ? "AUTHENT." : "", "TLSv1.3", "CHANGE", d == STATS_SENT ? "  FAILED" : "", style.plain);
     for (size_t i = 0; i < side->row_count; i++)
         print_row(v, d, side->rows[i]);
 }
 
 static void print_days(const struct stats_view *v, enum stats_direction d, const struct stats_side *side)
 {
-    char day[PERIOD_DAY_MAX], count[FIGURE_MAX], encrypted[FIGURE_MAX], authenticated[FIGURE_MAX], bar[BAR_MAX];
+    char day[PERIOD_DAY_MAX], count[FIGURE_MAX], encrypted[FIGURE_MAX], authenticated[FIGURE_MAX], bar[BAR_MAX],
+        few[STATS_FEW_MAX];
     uint64_t most = 0;
 
     for (uint32_t i = 0; i < period_days(&v->period); i++)
@@ -190,7 +195,7 @@ static void print_days(const struct stats_view *v, enum stats_direction d, const
 
         period_day(v->period.since + i, day);
         if (b->few)
-            printf("  %-10s  fewer than %" PRIu64 " messages\n", day, v->minimum);
+            printf("  %-10s  %s\n", day, stats_few(v, few));
         else
             printf("  %-10s  %9s  %9s  %8s  %s\n", day, figure_short(b->messages, count),
                    figure_share(b->encrypted, b->messages, encrypted),
@@ -208,10 +213,10 @@ static uint64_t sum_of(const struct stats_item *items, size_t count)
     return sum;
 }
 
-static void print_items(const char *title, const struct stats_item *items, size_t count, uint64_t whole)
+static void print_items(const struct stats_view *v, const char *title, const struct stats_item *items, size_t count, uint64_t whole)
 {
     uint64_t sum = sum_of(items, count);
-    char number[FIGURE_MAX], of[FIGURE_MAX], share[FIGURE_MAX];
+    char number[FIGURE_MAX], of[FIGURE_MAX], share[FIGURE_MAX], said[STATS_WORDS_MAX];
 
     if (count == 0)
         return;
@@ -220,7 +225,8 @@ static void print_items(const char *title, const struct stats_item *items, size_
         printf(" of %s (%s)", figure_count(whole, of), figure_share(sum, whole, share));
     putchar('\n');
     for (size_t i = 0; i < count; i++)
-        printf("  %9s  %7s  %s\n", figure_short(items[i].count, number), figure_share(items[i].count, sum, share), items[i].words);
+        printf("  %9s  %7s  %s\n", figure_short(items[i].count, number), figure_share(items[i].count, sum, share),
+               stats_words(v, &items[i], said));
 }
 
 static void print_reasons(const struct stats_view *v, const struct stats_side *side)
@@ -231,23 +237,22 @@ static void print_reasons(const struct stats_view *v, const struct stats_side *s
 
     for (int i = 0; i < STATS_CERTIFICATES; i++)
         count_add(&handshakes, side->certificates[i]);
-    print_items("Messages sent in clear", items, count, side->sum.messages);
+    print_items(v, "Messages sent in clear", items, count, side->sum.messages);
     count = stats_list_certificates(v->stats, items);
-    print_items("Under TLS, with a certificate that does not validate", items, count, handshakes);
+    print_items(v, "Under TLS, with a certificate that does not validate", items, count, handshakes);
     count = stats_list_failures(v->stats, items);
-    print_items("Attempts that failed", items, count, 0);
+    print_items(v, "Attempts that failed", items, count, 0);
 }
 
 /* --- one direction --------------------------------------------------------------------- */
 
 static void print_sum(const struct stats_view *v, enum stats_direction d, const struct stats_side *side)
 {
-    char messages[FIGURE_MAX], domains[FIGURE_MAX];
+    char messages[FIGURE_MAX], domains[STATS_DOMAINS_MAX];
     const struct stats_sum *s = &side->sum;
 
-    printf("%s%s%s  %s message%s %s %s domain%s\n\n", style.bold, words[d].title, style.plain,
-           figure_count(s->messages, messages), s->messages == 1 ? "" : "s", words[d].to,
-           figure_count(side->domains, domains), side->domains == 1 ? "" : "s");
+    printf("%s%s%s  %s message%s %s %s\n\n", style.bold, words[d].title, style.plain, figure_count(s->messages, messages),
+           s->messages == 1 ? "" : "s", words[d].to, stats_domains(side, domains));
     print_share(v, "encrypted", s->encrypted, s->messages, side->before.encrypted, side->before.messages);
     if (d == STATS_SENT) {
         print_share(v, "authenticated", stats_authenticated(s), s->messages, side->before.authenticated,
@@ -261,9 +266,10 @@ static void print_sum(const struct stats_view *v, enum stats_direction d, const 
 static void print_side(const struct stats_view *v, enum stats_direction d)
 {
     const struct stats_side *side = stats_side(v->stats, d);
+    char few[STATS_FEW_MAX], domains[STATS_DOMAINS_MAX];
 
     if (side->few) {
-        printf("%s%s%s  fewer than %" PRIu64 " messages\n", style.bold, words[d].title, style.plain, v->minimum);
+        printf("%s%s%s  %s messages\n", style.bold, words[d].title, style.plain, stats_few(v, few));
         return;
     }
     if (side->sum.messages == 0 && side->sum.failed == 0) {
@@ -273,7 +279,7 @@ static void print_side(const struct stats_view *v, enum stats_direction d)
     if (side->sum.messages)
         print_sum(v, d, side);
     else
-        printf("%s%s%s  no message\n", style.bold, words[d].title, style.plain);
+        printf("%s%s%s  no message; %s\n", style.bold, words[d].title, style.plain, stats_domains(side, domains));
     if (v->by_day)
         print_days(v, d, side);
     else

@@ -96,6 +96,9 @@ static void remember(struct courier *c, const char *next_hop, const struct memor
 
     if (!c->house->recall || !c->house->remember || c->settings->memory.mode == MEMORY_OFF)
         return;
+    /* A TLS report goes whatever TLS does (RFC 8460 3): that it went in clear must not undo a habit, nor start its alarm. */
+    if (c->own_report && !sight->tls)
+        return;
     if (!c->house->recall(c->self, next_hop, &m))
         return;
     log_alarm(c, next_hop, memory_see(&m, &c->settings->memory, sight));
@@ -375,7 +378,8 @@ static struct decide_input input_of_now(const struct attempt *a)
 
 bool attempt_may_reuse(struct attempt *a, bool *stop)
 {
-    const struct courier *c = a->courier;
+    struct courier *c = a->courier;
+    bool may;
     struct decide_input input;
     struct decision d;
 
@@ -385,5 +389,8 @@ bool attempt_may_reuse(struct attempt *a, bool *stop)
         return false;
     input = input_of_now(a);
     d = decide(&a->rule->tls, &c->settings->decide, &input, NULL);
-    return session_may_carry(&c->session, &d, clock_wall() - a->delivery->lease.envelope.arrived);
+    may = session_may_carry(&c->session, &d, clock_wall() - a->delivery->lease.envelope.arrived);
+    if (may && a->delivery->lease.envelope.tls != TLS_REPORT)
+        c->own_report = false;      /* from now on it is a session like others, and is counted */
+    return may;
 }

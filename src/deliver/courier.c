@@ -104,7 +104,8 @@ static void discard(struct delivery *d, struct outcome *outcomes)
 
 /* --- reports of others ------------------------------------------------------ */
 
-/* A message that is no report we can use has been read all the same: there is nobody to send it back to. */
+/* A message that is no report we can use has been read all the same: there is nobody to send it back to. Nor when its
+ * signature cannot be judged to the end: whom its envelope names as the sender is the last thing to believe. */
 static void read_report(struct courier *c, struct delivery *d, struct outcome *outcomes)
 {
     struct delivery_source from = { c, d, 0 };
@@ -121,8 +122,10 @@ static void read_report(struct courier *c, struct delivery *d, struct outcome *o
     if (message.failed)
         fail(&why, E_MESSAGE_TOO_LARGE, "a TLS report may have %d bytes", REPORT_MESSAGE_MAX);
     taken = whole && c->house->report && c->house->report(c->self, buf_slice(&message), &why);
+    if (!taken)
+        log_say(LOG_LEVEL_WARNING, "report.unread", &why, "a message for an address that takes TLS reports was not read");
     for (size_t i = 0; i < d->lease.envelope.count; i++) {
-        if (!taken && !error_is_final(why.code)) {
+        if (!taken && !error_is_final(why.code) && !attempt_is_last(&c->settings->retry, &d->lease.envelope)) {
             outcomes_fail(&outcomes[i], 1, &why, "reports", &d->arena);
             continue;
         }

@@ -140,7 +140,7 @@ static bool make_notice(struct deliverer *d, struct delivery *delivery, const st
     const struct envelope *e = &delivery->lease.envelope;
     auto_buf struct buf header = { 0 };
 
-    if (bounce_is_pointless(e) || (failed == 0 && !wants_delay_notice(d, delivery, wall)))
+    if (bounce_is_pointless(e) || delivery->lease.destination[0] == '(' || (failed == 0 && !wants_delay_notice(d, delivery, wall)))
         return false;
     buf_init(&header, HEADER_MAX);
     read_header(d, delivery, &header);

@@ -117,6 +117,8 @@ time_ms domain_keep(const struct domain_findings *f, time_ms wall)
     for (size_t i = 0; i < f->count; i++)
         if (f->hosts[i].dane == DANE_FAIL)
             keep = DOMAIN_KEEP_LEAST;
+    if (f->sts.unknown)
+        keep = DOMAIN_KEEP_LEAST;
     if (keep > DOMAIN_KEEP_MOST)
         keep = DOMAIN_KEEP_MOST;
     if (keep < DOMAIN_KEEP_LEAST)

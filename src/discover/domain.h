@@ -34,8 +34,9 @@ void domain_discover(const struct domain_discovery *d, const struct tls_rule *ru
                      time_ms deadline, struct arena *arena, struct domain_findings *out);
 
 /* For how long the findings may be kept. Never longer than an answer or the policy lives, but for a minute at least, as
- * those who ask do not ask for each message (DANE-013); never longer than an hour, so that what is new is seen. 0: the
- * MX lookup failed or nobody knows the policy, so nothing is worth keeping. */
+ * those who ask do not ask for each message (DANE-013); never longer than an hour, so that what is new is seen. Just the
+ * minute when a lookup failed, or a policy could not be had: it may come a moment later (MTASTS-032). 0: the MX lookup
+ * failed or nobody knows whether there is a policy, so nothing is worth keeping. */
 #define DOMAIN_KEEP_LEAST MINUTES(1)
 #define DOMAIN_KEEP_MOST HOURS(1)
 time_ms domain_keep(const struct domain_findings *f, time_ms wall);

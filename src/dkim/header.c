@@ -17,6 +17,23 @@ bool dkim_field_is(struct slice field, struct slice name)
     return slice_equal_nocase(dkim_field_name(field), name);
 }
 
+size_t dkim_header_count(const struct dkim_header *h, struct slice name)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < h->count; i++)
+        count += dkim_field_is(h->fields[i], name);
+    return count;
+}
+
+/* RFC 5322 3.6, RFC 2045 3, RFC 8689 5, RFC 8460 5.3. */
+const struct slice DKIM_SINGLE[] = {
+    SLICE("Sender"), SLICE("To"), SLICE("Cc"), SLICE("Subject"), SLICE("Date"), SLICE("Message-ID"), SLICE("Reply-To"),
+    SLICE("In-Reply-To"), SLICE("References"), SLICE("MIME-Version"), SLICE("Content-Type"),
+    SLICE("Content-Transfer-Encoding"), SLICE("TLS-Required"), SLICE("TLS-Report-Domain"), SLICE("TLS-Report-Submitter"),
+};
+const size_t DKIM_SINGLE_COUNT = sizeof DKIM_SINGLE / sizeof *DKIM_SINGLE;
+
 /* The length of the line at `at` without its end; `*next` is where the next one begins. The last may have no end. */
 static size_t line_at(struct slice text, size_t at, size_t *next)
 {
@@ -83,10 +100,8 @@ static bool take_line(struct dkim_header *h, struct slice line)
 /* RFC 6376 8.15: a field that is signed once and shown twice. RFC 5322 3.6 allows one From only. */
 static void check_from(struct dkim_header *h)
 {
-    size_t count = 0;
+    size_t count = dkim_header_count(h, SLICE("From"));
 
-    for (size_t i = 0; i < h->count; i++)
-        count += dkim_field_is(h->fields[i], SLICE("From"));
     if (count != 1)
         fail(&h->defect, E_MALFORMED, "the header has %s From field", count ? "more than one" : "no");
 }

@@ -29,5 +29,11 @@ bool dkim_header_ends(struct slice text, size_t *at);
 struct slice dkim_field_name(struct slice field);
 struct slice dkim_field_value(struct slice field);      /* all that is behind the colon */
 bool dkim_field_is(struct slice field, struct slice name);
+size_t dkim_header_count(const struct dkim_header *h, struct slice name);
+
+/* The fields that a message has at most once, and that tell a reader who wrote it, what it says, and how its body is to be
+ * read: all but From, of which there must be one. */
+extern const struct slice DKIM_SINGLE[];
+extern const size_t DKIM_SINGLE_COUNT;
 
 #endif

@@ -10,23 +10,27 @@
 #include <stdio.h>
 
 /* RFC 6376 5.4.1: what readers see and what tells them how to read it; and TLSRPT-076. Trace fields, which others change
- * on the way, are left alone. */
-static const struct slice SIGNED[] = {
-    SLICE("From"),
-    SLICE("To"),
-    SLICE("Cc"),
-    SLICE("Subject"),
-    SLICE("Date"),
-    SLICE("Message-ID"),
-    SLICE("Reply-To"),
-    SLICE("In-Reply-To"),
-    SLICE("References"),
-    SLICE("MIME-Version"),
-    SLICE("Content-Type"),
-    SLICE("Content-Transfer-Encoding"),
-    SLICE("TLS-Required"),
-    SLICE("TLS-Report-Domain"),
-    SLICE("TLS-Report-Submitter"),
+ * on the way, are left alone. A field that is there is named once more than it stands: one added on the way would break the
+ * signature (8.15). So is one that is not there, unless relays or lists add it in good faith. */
+static const struct {
+    struct slice name;
+    bool often_added;
+} SIGNED[] = {
+    { SLICE("From"), false },
+    { SLICE("To"), false },
+    { SLICE("Cc"), false },
+    { SLICE("Subject"), false },
+    { SLICE("Date"), true },
+    { SLICE("Message-ID"), true },
+    { SLICE("Reply-To"), true },
+    { SLICE("In-Reply-To"), true },
+    { SLICE("References"), true },
+    { SLICE("MIME-Version"), false },
+    { SLICE("Content-Type"), false },
+    { SLICE("Content-Transfer-Encoding"), false },
+    { SLICE("TLS-Required"), true },
+    { SLICE("TLS-Report-Domain"), false },
+    { SLICE("TLS-Report-Submitter"), false },
 };
 
 enum {
@@ -114,8 +118,15 @@ static void add_chunk(struct chunks *c, struct slice part)
     c->len += part.len;
 }
 
-/* Write the names into h= and the fields into `text`, in the same order, repeated ones from the bottom up (5.4.2). From is
- * named once more than it is there: one added on the way would break the signature (8.15). */
+static void add_name(struct chunks *names, struct slice name)
+{
+    char text[CHUNK];
+    int len = snprintf(text, sizeof text, "%.*s:", SLICE_ARGS(name));
+
+    add_chunk(names, slice(text, (size_t)len));
+}
+
+/* Write the names into h= and the fields into `text`, in the same order, repeated ones from the bottom up (5.4.2). */
 static void add_fields(struct slice name, const struct dkim_header *h, struct chunks *names, struct buf *text)
 {
     size_t left = SAME_FIELDS_MAX;
@@ -124,8 +135,7 @@ static void add_fields(struct slice name, const struct dkim_header *h, struct ch
         if (!dkim_field_is(h->fields[i - 1], name))
             continue;
         left--;
-        add_chunk(names, name);
-        add_chunk(names, SLICE(":"));
+        add_name(names, name);
         dkim_canon_field(h->fields[i - 1], DKIM_RELAXED, text);
         buf_add(text, SLICE("\r\n"));
     }
@@ -135,9 +145,14 @@ static void write_names(struct fold *field, const struct dkim_header *h, struct 
 {
     struct chunks names = { .fold = field };
 
-    add_chunk(&names, SLICE("h=From:"));
-    for (size_t i = 0; i < sizeof SIGNED / sizeof *SIGNED; i++)
-        add_fields(SIGNED[i], h, &names, text);
+    add_chunk(&names, SLICE("h="));
+    for (size_t i = 0; i < sizeof SIGNED / sizeof *SIGNED; i++) {
+        size_t count = dkim_header_count(h, SIGNED[i].name);
+
+        add_fields(SIGNED[i].name, h, &names, text);
+        if (count <= SAME_FIELDS_MAX && (count > 0 || !SIGNED[i].often_added))
+            add_name(&names, SIGNED[i].name);
+    }
     names.text[names.len - 1] = ';';    /* in place of the last colon */
     flush(&names);
 }

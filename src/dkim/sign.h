@@ -1,6 +1,8 @@
 /* dkim/sign.h - DKIM signatures on what we send (RFC 6376, RFC 8463).
  *
- * relaxed/relaxed, SHA-256, RSA or Ed25519 as the key is; never l=. Bytes are
+ * relaxed/relaxed, SHA-256, RSA or Ed25519 as the key is; never l=. Fields that
+ * change what is read cannot be added afterwards, not even where there were
+ * none (RFC 6376 8.15), but what relays add in good faith can. Bytes are
  * fed as they pass, so a message of any size costs no memory but its header. */
 #ifndef DKIM_SIGN_H
 #define DKIM_SIGN_H

@@ -30,6 +30,16 @@ const char *dkim_verdict_name(enum dkim_verdict v)
     return NAMES[v];
 }
 
+bool dkim_covers(const struct dkim_result *r, struct slice name)
+{
+    struct slice names = r->names;
+
+    while (r->verdict == DKIM_PASS && names.at)
+        if (slice_equal_nocase(slice_trim(slice_cut(&names, ':')), name))
+            return true;
+    return false;
+}
+
 /* --- the body --------------------------------------------------------------------- */
 
 static const uint8_t *body_hash(struct job *job, enum dkim_canon canon)
@@ -157,11 +167,34 @@ static void read_names(const struct dkim_tags *tags, struct arena *arena, struct
         out->selector = lower(arena, s).at;
 }
 
+static size_t times_signed(const struct dkim_signature *s, struct slice name)
+{
+    size_t count = 0;
+
+    for (size_t n = 0; n < s->name_count; n++)
+        count += slice_equal_nocase(s->names[n], name);
+    return count;
+}
+
+/* RFC 6376 8.15: DKIM looks at the lowest field of a name, where a reader may look at one that was added on top. A second
+ * Content-Type makes parts of a message out of what its signer only quoted. */
+static bool stands_as_signed(const struct dkim_header *h, const struct dkim_signature *s, struct error *why)
+{
+    for (size_t i = 0; i < DKIM_SINGLE_COUNT; i++) {
+        size_t count = times_signed(s, DKIM_SINGLE[i]);
+
+        if (count > 0 && dkim_header_count(h, DKIM_SINGLE[i]) > count)
+            return fail(why, E_MALFORMED, "the header has more %.*s fields than are signed", SLICE_ARGS(DKIM_SINGLE[i]));
+    }
+    return true;
+}
+
 /* What costs least is looked at first: the clock, the body, and only then what must be asked for. */
 static enum dkim_verdict judge(struct job *job, size_t self, struct dkim_result *out, struct error *why)
 {
     struct dkim_tags tags;
     struct dkim_signature s;
+    enum dkim_verdict verdict;
 
     if (!dkim_tags_parse(dkim_field_value(job->header.fields[self]), &tags, why))
         return DKIM_INVALID;
@@ -170,7 +203,7 @@ static enum dkim_verdict judge(struct job *job, size_t self, struct dkim_result 
         *why = job->header.defect;
         return DKIM_INVALID;
     }
-    if (!dkim_signature_from(&tags, &s, why))
+    if (!dkim_signature_from(&tags, &s, why) || !stands_as_signed(&job->header, &s, why))
         return DKIM_INVALID;
     if (s.expires < job->wall) {
         fail(why, E_CERT_EXPIRED, "it has expired (x=)");
@@ -184,12 +217,15 @@ static enum dkim_verdict judge(struct job *job, size_t self, struct dkim_result 
         fail(why, E_CERT_NOT_TRUSTED, "the body is not the one that was signed (bh=)");
         return DKIM_FAIL;
     }
-    return check_signature(job, self, &s, out, why);
+    verdict = check_signature(job, self, &s, out, why);
+    if (verdict == DKIM_PASS)
+        out->names = dkim_tags_value(&tags, "h", SLICE(""));
+    return verdict;
 }
 
 static struct dkim_result result_of(struct job *job, size_t self)
 {
-    struct dkim_result r = { .domain = "", .selector = "", .words = "" };
+    struct dkim_result r = { .domain = "", .selector = "", .words = "", .names = slice("", 0) };
     struct error why = { 0 };
 
     r.verdict = judge(job, self, &r, &why);

@@ -12,7 +12,8 @@ enum dkim_verdict {
     DKIM_NO_KEY,                /* none published, revoked, not for this, or only for testing (t=y) */
     DKIM_UNKNOWN,               /* the key could not be looked up: try again later */
     DKIM_INVALID,               /* the field makes no sense, or what it asks for is not allowed (rsa-sha1, l=); or the
-                                 * header does not: no From, several, a line that is no field, more than 256 KiB */
+                                 * header does not: no From, several, a line that is no field, more than 256 KiB; or a field
+                                 * that a message has only once, as Subject or Content-Type, stands more often than is signed */
     DKIM_EXPIRED,
 };
 const char *dkim_verdict_name(enum dkim_verdict v);     /* "pass" "fail" ... */
@@ -21,7 +22,11 @@ struct dkim_result {
     enum dkim_verdict verdict;
     const char *domain, *selector;      /* lower case; "" when unreadable */
     const char *words;                  /* why not, one line; "" for a pass */
+    struct slice names;                 /* h=, borrowed from the message; empty unless it passed */
 };
+
+/* Does the signature vouch for the field of that name, or for that there is none? Only one that passed does. */
+bool dkim_covers(const struct dkim_result *r, struct slice name);
 
 /* Who looks up keys: all TXT records at NAME, strings joined. May wait. */
 enum dkim_lookup { DKIM_LOOKUP_FOUND, DKIM_LOOKUP_NONE, DKIM_LOOKUP_FAILED };

@@ -38,11 +38,11 @@ void mime_split(struct slice entity, struct slice *header, struct slice *body)
 
         if (without_end(line).len > 0)
             continue;
-        *header = slice_first(entity, entity.len - rest.len - line.len);
+        *header = slice_first(slice_first(entity, entity.len - rest.len - line.len), MIME_HEADER_MAX);
         *body = rest;
         return;
     }
-    *header = entity;
+    *header = slice_first(entity, MIME_HEADER_MAX);
     *body = slice_after(entity, entity.len);
 }
 
@@ -212,12 +212,24 @@ static bool is_delimiter(struct slice line, struct slice boundary, bool *closes)
     return slice_empty(slice_trim(slice_after(line, *closes ? 2 : 0)));
 }
 
+/* From the start of a line to that of the next one that begins with "--"; empty when there is none. Most lines do not, so
+ * they are not looked at one by one. */
+static struct slice next_dashes(struct slice rest)
+{
+    const char *found;
+
+    if (slice_starts(rest, SLICE("--")))
+        return rest;
+    found = memmem(rest.at, rest.len, "\n--", 3);
+    return slice_after(rest, found ? (size_t)(found + 1 - rest.at) : rest.len);
+}
+
 /* What stands before the next delimiter; `*rest` is moved behind that. Without one: all that is left, and false. */
 static bool next_part(struct slice *rest, struct slice boundary, struct slice *before, bool *closes)
 {
     struct slice whole = *rest;
 
-    while (rest->len) {
+    for (*rest = next_dashes(*rest); rest->len; *rest = next_dashes(*rest)) {
         size_t start = whole.len - rest->len;
 
         if (is_delimiter(next_line(rest), boundary, closes)) {

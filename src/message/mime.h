@@ -10,11 +10,17 @@
 #include "base/error.h"
 #include "message/decode.h"
 
-enum { MIME_PARTS_MAX = 1000, MIME_DEPTH_MAX = 20, MIME_TYPE_MAX = 80, MIME_BOUNDARY_MAX = 200 };
+enum {
+    MIME_PARTS_MAX = 1000,
+    MIME_DEPTH_MAX = 10,            /* each level costs a pass over all that is in it */
+    MIME_HEADER_MAX = 256 * 1024,   /* bytes of a header in which fields are looked for */
+    MIME_TYPE_MAX = 80,
+    MIME_BOUNDARY_MAX = 200,
+};
 
 /* --- header fields ------------------------------------------------------------- */
 
-/* What stands before the first empty line, and behind it. */
+/* What stands before the first empty line, at most MIME_HEADER_MAX of it, and what stands behind that line. */
 void mime_split(struct slice entity, struct slice *header, struct slice *body);
 
 /* The value of the first field of that name, in any case, as it stands with its folds, trimmed. False: there is none. */

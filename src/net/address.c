@@ -301,3 +301,23 @@ bool address_is_unspecified(const struct address *a)
 
     return memcmp(a->ip, zero, a->family == AF_INET ? 4 : 16) == 0;
 }
+
+bool address_is_public(const struct address *a)
+{
+    static const char *const inside[] = { "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
+        "172.16.0.0/12", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/127", "fc00::/7", "fe80::/10", "ff00::/8" };
+    static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+    struct address plain = *a;
+
+    if (a->family == AF_INET6 && memcmp(a->ip, mapped, sizeof mapped) == 0) {
+        plain.family = AF_INET;
+        memcpy(plain.ip, a->ip + sizeof mapped, 4);
+    }
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        struct network network;
+
+        if (network_parse(slice_of(inside[i]), &network, NULL) && network_holds(&network, &plain))
+            return false;
+    }
+    return true;
+}

@@ -46,4 +46,8 @@ bool network_holds(const struct network *n, const struct address *a);
 bool host_port_parse(struct slice text, uint16_t default_port, struct slice *host, uint16_t *port,
                      struct error *why) must_check;
 
+/* Does the Internet route it? Not those of private, loopback, link-local, shared or multicast use (RFC 6890): who is
+ * sent there by a stranger's DNS is sent to our own network. IPv4 in IPv6 counts as what it holds. */
+bool address_is_public(const struct address *a);
+
 #endif

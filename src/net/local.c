@@ -43,7 +43,18 @@ static bool make_way(const struct sockaddr_un *name, int type, struct error *why
     return true;
 }
 
-/* It is ours alone until it has the mode that is wanted. */
+/* Who may reach it is `mode` from the first moment. A chmod afterwards would follow what the directory's owner had put in
+ * its place meanwhile, with the rights of root. */
+static bool bind_with_mode(int fd, const struct sockaddr_un *name, mode_t mode)
+{
+    mode_t was = umask(~mode & (S_IRWXU | S_IRWXG | S_IRWXO));
+    int result = bind(fd, (const struct sockaddr *)name, sizeof *name), error = errno;
+
+    umask(was);
+    errno = error;
+    return result == 0;
+}
+
 static int bound(const char *path, int type, mode_t mode, struct error *why)
 {
     auto_close int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -52,8 +63,7 @@ static int bound(const char *path, int type, mode_t mode, struct error *why)
 
     if (!name_of(path, &name, why) || !make_way(&name, type, why))
         return -1;
-    if (fd < 0 || fchmod(fd, S_IRUSR | S_IWUSR) != 0 || bind(fd, (struct sockaddr *)&name, sizeof name) != 0 ||
-        chmod(path, mode) != 0) {
+    if (fd < 0 || !bind_with_mode(fd, &name, mode)) {
         fail_errno(why, E_SYSTEM, "cannot make the socket %s", path);
         return -1;
     }

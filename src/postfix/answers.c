@@ -5,16 +5,18 @@
 struct kept {
     struct answer answer;
     struct kept *next;              /* in its bucket */
+    struct kept *sibling, **where;  /* in the bucket of its domain */
     struct kept *older, *newer;
     uint64_t hash;
-    size_t question_len;
+    size_t question_len, domain_len;
     size_t size;                    /* of all this */
-    char bytes[];                   /* the question, then the replies */
+    char bytes[];                   /* the question, the domain, then the replies */
 };
 
 struct answers {
-    struct kept **buckets;
-    size_t bucket_count;            /* a power of two */
+    struct kept **buckets;          /* by question */
+    struct kept **domains;
+    size_t bucket_count;            /* of each; a power of two */
     size_t count, most;
     size_t bytes, most_bytes;
     uint64_t seed;
@@ -32,6 +34,7 @@ struct answers *answers_new(size_t most, size_t most_bytes, uint64_t seed)
     while (a->bucket_count < a->most)
         a->bucket_count *= 2;
     a->buckets = memory_array(a->bucket_count, sizeof *a->buckets);
+    a->domains = memory_array(a->bucket_count, sizeof *a->domains);
     return a;
 }
 
@@ -63,6 +66,32 @@ static struct kept **place_of(struct answers *a, struct slice question, uint64_t
     return at;
 }
 
+static struct slice domain_of(const struct kept *k)
+{
+    return slice(k->bytes + k->question_len, k->domain_len);
+}
+
+static struct kept **siblings_of(struct answers *a, struct slice domain)
+{
+    return &a->domains[hash_of(a, domain) & (a->bucket_count - 1)];
+}
+
+static void link_domain(struct answers *a, struct kept *k)
+{
+    k->where = siblings_of(a, domain_of(k));
+    k->sibling = *k->where;
+    if (k->sibling)
+        k->sibling->where = &k->sibling;
+    *k->where = k;
+}
+
+static void unlink_domain(struct kept *k)
+{
+    *k->where = k->sibling;
+    if (k->sibling)
+        k->sibling->where = k->where;
+}
+
 static void unlink_age(struct answers *a, struct kept *k)
 {
     *(k->older ? &k->older->newer : &a->oldest) = k->newer;
@@ -74,6 +103,7 @@ static void drop(struct answers *a, struct kept **at)
     struct kept *k = *at;
 
     *at = k->next;
+    unlink_domain(k);
     unlink_age(a, k);
     a->count--;
     a->bytes -= k->size;
@@ -87,9 +117,9 @@ struct answer *answers_find(struct answers *a, struct slice question, time_ms no
     return k && now < k->answer.expires ? &k->answer : NULL;
 }
 
-static struct kept *make(struct slice question, const struct answer *answer)
+static struct kept *make(struct slice question, struct slice domain, const struct answer *answer)
 {
-    size_t size = sizeof(struct kept) + question.len;
+    size_t size = sizeof(struct kept) + question.len + domain.len;
     struct kept *k;
     char *at;
 
@@ -99,8 +129,10 @@ static struct kept *make(struct slice question, const struct answer *answer)
     k->answer = *answer;
     k->size = size;
     k->question_len = question.len;
+    k->domain_len = domain.len;
     memcpy(k->bytes, question.at, question.len);
-    at = k->bytes + question.len;
+    memcpy(k->bytes + question.len, domain.at, domain.len);
+    at = k->bytes + question.len + domain.len;
     for (int i = 0; i < ANSWER_FORMS; i++) {
         if (answer->replies[i].len > 0)
             memcpy(at, answer->replies[i].at, answer->replies[i].len);
@@ -110,21 +142,21 @@ static struct kept *make(struct slice question, const struct answer *answer)
     return k;
 }
 
-static void drop_oldest(struct answers *a)
+static void drop_kept(struct answers *a, const struct kept *k)
 {
-    drop(a, place_of(a, slice(a->oldest->bytes, a->oldest->question_len), a->oldest->hash));
+    drop(a, place_of(a, slice(k->bytes, k->question_len), k->hash));
 }
 
-void answers_put(struct answers *a, struct slice question, const struct answer *answer)
+void answers_put(struct answers *a, struct slice question, struct slice domain, const struct answer *answer)
 {
-    struct kept *k = make(question, answer), **at;
+    struct kept *k = make(question, domain, answer), **at;
 
     k->hash = hash_of(a, question);
     at = place_of(a, question, k->hash);
     if (*at)
         drop(a, at);
     while (a->oldest && (a->count >= a->most || a->bytes + k->size > a->most_bytes))
-        drop_oldest(a);
+        drop_kept(a, a->oldest);
     if (k->size > a->most_bytes) {
         free(k);
         return;
@@ -132,6 +164,7 @@ void answers_put(struct answers *a, struct slice question, const struct answer *
     at = &a->buckets[k->hash & (a->bucket_count - 1)];
     k->next = *at;
     *at = k;
+    link_domain(a, k);
     k->older = a->newest;
     *(k->older ? &k->older->newer : &a->oldest) = k;
     a->newest = k;
@@ -139,18 +172,19 @@ void answers_put(struct answers *a, struct slice question, const struct answer *
     a->bytes += k->size;
 }
 
-void answers_forget(struct answers *a, struct slice question)
+void answers_forget(struct answers *a, struct slice domain)
 {
-    struct kept **at = place_of(a, question, hash_of(a, question));
-
-    if (*at)
-        drop(a, at);
+    for (struct kept *k = *siblings_of(a, domain), *next; k; k = next) {
+        next = k->sibling;
+        if (slice_equal(domain_of(k), domain))
+            drop_kept(a, k);
+    }
 }
 
 void answers_forget_all(struct answers *a)
 {
     while (a->oldest)
-        drop_oldest(a);
+        drop_kept(a, a->oldest);
 }
 
 size_t answers_count(const struct answers *a)
@@ -164,5 +198,6 @@ void answers_free(struct answers *a)
         return;
     answers_forget_all(a);
     free(a->buckets);
+    free(a->domains);
     free(a);
 }

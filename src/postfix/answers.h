@@ -1,7 +1,8 @@
 /* postfix/answers.h - replies that are kept, as they go out, by what was asked. Pure.
  *
- * A question is the key as Postfix sent it, in lower case. Their number is
- * bounded, and the bytes of all; those whose answers are oldest give way. */
+ * A question is the key as Postfix sent it, in lower case; several may be about
+ * one domain ("example.org", "example.org:25"). Their number is bounded, and the
+ * bytes of all; those whose answers are oldest give way. */
 #ifndef POSTFIX_ANSWERS_H
 #define POSTFIX_ANSWERS_H
 
@@ -24,9 +25,9 @@ void answers_free(struct answers *a);       /* NULL is fine */
 struct answer *answers_find(struct answers *a, struct slice question, time_ms now);
 
 /* Copies. Takes the place of what was there. What is larger than all may be is not kept. */
-void answers_put(struct answers *a, struct slice question, const struct answer *answer);
+void answers_put(struct answers *a, struct slice question, struct slice domain, const struct answer *answer);
 
-void answers_forget(struct answers *a, struct slice question);
+void answers_forget(struct answers *a, struct slice domain);     /* all that is about it */
 void answers_forget_all(struct answers *a);
 size_t answers_count(const struct answers *a);
 

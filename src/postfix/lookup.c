@@ -4,7 +4,11 @@
 #include "base/memory.h"
 #include "run/fiber.h"
 
-enum { BUCKETS = 256, FINDINGS_MAX = 4 * 1024 * 1024 };
+enum {
+    BUCKETS = 256,
+    FINDINGS_MAX = 4 * 1024 * 1024,
+    FINDS_MOST = 3,                 /* of one lookup, while what it finds is forgotten meanwhile */
+};
 
 struct lookup {
     struct lookups *all;
@@ -12,6 +16,7 @@ struct lookup {
     struct slice question;
     struct lookup_waiter *waiters, **last;
     struct fiber *fiber;            /* NULL: stands in line */
+    bool stale;                     /* what it has seen so far is out of date */
     struct lookup *next;            /* in its bucket */
     struct lookup *next_in_line;
     char bytes[];
@@ -93,10 +98,34 @@ static void conclude(struct lookup *l, const struct verdict *v, time_ms keep)
     for (int i = 0; i < ANSWER_FORMS; i++)
         said[i] = buf_slice(&replies[i]);
     *place_of(all, l->question) = l->next;      /* who asks from now on finds what is kept, or begins anew */
-    all->house.found(all->self, l->question, v, keep, said);
+    all->house.found(all->self, l->question, &l->key, v, keep, said);
     tell_waiters(l, said);
     for (int i = 0; i < ANSWER_FORMS; i++)
         buf_done(&replies[i]);
+}
+
+static struct verdict later(const char *why)
+{
+    return (struct verdict){ MAP_TRY_LATER, slice_of(why), slice_of(why), "error" };
+}
+
+static time_ms find(struct lookup *l, struct arena *arena, struct verdict *v)
+{
+    const struct map_finder *finder = &l->all->finder;
+    time_ms keep;
+
+    if (l->key.kind == MAP_KEY_UNCLEAR) {
+        *v = later(l->key.why);
+        return LOOKUP_UNCLEAR_MS;
+    }
+    for (int i = 0; i < FINDS_MOST; i++) {
+        l->stale = false;
+        arena_reset(arena);
+        keep = finder->find(finder->self, &l->key, arena, v);
+        if (!l->stale || fiber_is_cancelled())
+            return keep;
+    }
+    return 0;
 }
 
 static void start_next(struct lookups *all);
@@ -110,9 +139,9 @@ static void run(void *arg)
     time_ms keep;
 
     arena_init(&arena, FINDINGS_MAX);
-    keep = all->finder.find(all->finder.self, &l->key, &arena, &v);
+    keep = find(l, &arena, &v);
     if (fiber_is_cancelled()) {
-        v = (struct verdict){ MAP_TRY_LATER, SLICE("postern is being restarted"), SLICE("postern is being restarted"), "error" };
+        v = later("postern is being restarted");
         keep = 0;
     } else {
         log_verdict(l, &v, keep);
@@ -189,6 +218,13 @@ void lookup_begin(struct lookups *all, struct slice question, const struct map_k
         return;
     make(all, question, key);
     start_next(all);
+}
+
+void lookups_forget(struct lookups *all, const char *domain)
+{
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct lookup *l = all->buckets[i]; l; l = l->next)
+            l->stale |= !domain || strcmp(l->key.name, domain) == 0;
 }
 
 void lookups_stop(struct lookups *all, bool hurry)

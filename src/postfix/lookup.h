@@ -8,6 +8,7 @@
 enum {
     LOOKUP_AHEAD_MS = 30000,        /* so long before it expires, at most, an answer is looked up anew; */
     LOOKUP_AGAIN_MS = 15000,        /* so long after that came to nothing, again */
+    LOOKUP_UNCLEAR_MS = 5000,       /* a key that is not understood need not be logged more often */
 };
 
 struct lookup;
@@ -27,7 +28,7 @@ static inline bool lookup_is_awaited(const struct lookup_waiter *w)
 
 struct lookup_house {
     /* Once for each lookup that came to its end, before those who wait are told. */
-    void (*found)(void *self, struct slice question, const struct verdict *v, time_ms keep,
+    void (*found)(void *self, struct slice question, const struct map_key *key, const struct verdict *v, time_ms keep,
                   const struct slice replies[ANSWER_FORMS]);
     void (*answer)(void *owner, const struct slice replies[ANSWER_FORMS]);      /* it waits no longer */
     void (*idle)(void *self);       /* nothing is under way, after lookups_stop */
@@ -41,6 +42,9 @@ void lookups_free(struct lookups *all);     /* nothing may be under way; NULL is
 /* Never answers before the next turn of the loop. */
 void lookup_join(struct lookups *all, struct slice question, const struct map_key *key, struct lookup_waiter *w);
 void lookup_leave(struct lookup_waiter *w);         /* one that does not wait is fine */
+
+/* What is being found of it, NULL: of any domain, is out of date: it is found anew before anybody is told. */
+void lookups_forget(struct lookups *all, const char *domain);
 
 /* For nobody in particular; only while there is room. */
 void lookup_begin(struct lookups *all, struct slice question, const struct map_key *key);

@@ -330,7 +330,7 @@ static void answered(void *owner, const struct slice replies[ANSWER_FORMS])
     go_on(l);
 }
 
-static void looked_up(void *self, struct slice question, const struct verdict *v, time_ms keep,
+static void looked_up(void *self, struct slice question, const struct map_key *key, const struct verdict *v, time_ms keep,
                       const struct slice replies[ANSWER_FORMS])
 {
     struct map_server *s = self;
@@ -348,7 +348,7 @@ static void looked_up(void *self, struct slice question, const struct verdict *v
     fresh.expires = loop_now() + keep;
     fresh.refresh = fresh.expires - (keep / 4 < LOOKUP_AHEAD_MS ? keep / 4 : LOOKUP_AHEAD_MS);
     memcpy(fresh.replies, replies, sizeof fresh.replies);
-    answers_put(s->answers, question, &fresh);
+    answers_put(s->answers, question, slice_of(key->name), &fresh);
 }
 
 static void lookups_idle(void *self)
@@ -480,6 +480,7 @@ bool map_server_is_busy(const struct map_server *s)
 
 void map_server_forget(struct map_server *s, const char *domain)
 {
+    lookups_forget(s->lookups, domain);
     if (domain)
         answers_forget(s->answers, slice_of(domain));
     else

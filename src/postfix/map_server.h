@@ -43,7 +43,7 @@ void map_server_listen(struct map_server *s, int fd, enum map_protocol protocol)
 void map_server_drain(struct map_server *s, bool hurry);
 bool map_server_is_busy(const struct map_server *s);
 
-/* What is kept of a domain is out of date; NULL: of all. */
+/* What is kept of a domain, under whichever keys, or being found of it, is out of date; NULL: of all. */
 void map_server_forget(struct map_server *s, const char *domain);
 
 struct map_figures {

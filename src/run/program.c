@@ -184,6 +184,17 @@ static int start(const struct program *s, int input, int said, pid_t *pid)
     return failure;
 }
 
+/* Is it the path that is wrong, today and tomorrow? */
+static enum error_code meaning_of(int failure)
+{
+    static const int lasting[] = { ENOENT, ENOTDIR, EACCES, ENOEXEC, ELOOP, ENAMETOOLONG };
+
+    for (size_t i = 0; i < sizeof lasting / sizeof *lasting; i++)
+        if (failure == lasting[i])
+            return E_USAGE;
+    return E_SYSTEM;
+}
+
 static bool begin(struct command *c, const struct program *s, struct error *why)
 {
     auto_close int input = make_input(s->input, why);
@@ -196,7 +207,7 @@ static bool begin(struct command *c, const struct program *s, struct error *why)
     errno = start(s, input, pipes[1], &c->pid);
     close(pipes[1]);
     if (errno) {
-        fail_errno(why, E_SYSTEM, "cannot run %s", s->arguments[0]);
+        fail_errno(why, meaning_of(errno), "cannot run %s", s->arguments[0]);
         close(pipes[0]);
         return false;
     }

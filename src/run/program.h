@@ -27,8 +27,9 @@ struct program_end {
     char said[PROGRAM_SAID_MAX + 1];  /* the first line or lines of its stderr, as it came, NULs as blanks */
 };
 
-/* Waits. True when it ended by itself in time, however it did. E_SYSTEM: it could not be started; E_TIMEOUT;
- * E_CANCELLED: the fiber was, and the command's group is killed. After these two `end->said` is filled too. */
+/* Waits. True when it ended by itself in time, however it did. E_USAGE: there is no such program, or
+ * nothing that can be run; E_SYSTEM: it could not be started now; E_TIMEOUT; E_CANCELLED: the fiber was, and the command's
+ * group is killed. After these two `end->said` is filled too. */
 bool program_run(const struct program *s, struct program_end *end, struct error *why) must_check;
 
 #endif

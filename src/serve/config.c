@@ -123,8 +123,16 @@ static void build_listeners(struct building *b)
         }
     }
     b->config->listeners = all;
-    if (sections == 0 && b->use == CONFIG_TO_SERVE)
-        config_problem(b->config->file, 0, "nothing to listen on: add listen \"*:25\" { role = \"mx\" }");
+}
+
+/* Beside a Postfix there may be no mail to take. */
+static void check_purpose(struct building *b)
+{
+    const struct config *c = b->config;
+
+    if (b->use == CONFIG_TO_SERVE && c->listener_count == 0 && c->postfix.socketmap_count == 0 &&
+        c->postfix.tcp_table_count == 0 && !c->postfix.tlsrpt && c->web.listen_count == 0)
+        config_problem(c->file, 0, "nothing to listen on: add listen \"*:25\" { role = \"mx\" }");
 }
 
 static void build_identities(struct building *b)
@@ -285,6 +293,7 @@ static void build(struct building *b)
     build_limits(b);
     config_build_policy(b);
     config_build_watch(b);
+    check_purpose(b);
 }
 
 struct config *config_read(const char *file, enum config_use use, void (*tell)(void *arg, const char *text), void *arg)

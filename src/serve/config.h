@@ -106,6 +106,7 @@ struct config {
         time_ms spread;                     /* after midnight UTC they go out over so long: 4 h */
         time_ms give_up;                    /* after the first try: 24 h */
         bool failures_only;                 /* days without failures are not reported */
+        bool private_addresses;             /* reports may be posted to 10.0.0.0/8 and the like */
         const char *const *receive;         /* addresses whose mail is taken for reports of others */
         size_t receive_count;
         const char *const *domains;         /* ours: reports about others are put aside; none: those of `domain` sections */

@@ -369,7 +369,8 @@ static cfg_opt_t dkim_options[] = {
 static cfg_opt_t report_options[] = {
     CFG_BOOL("enabled", cfg_true, CFGF_NONE), CFG_STR("organization", NULL, CFGF_NONE),
     CFG_STR("contact", NULL, CFGF_NONE), CFG_INT("spread", 4 * 3600, CFGF_NONE), CFG_INT("give-up", 86400, CFGF_NONE),
-    CFG_BOOL("failures-only", cfg_false, CFGF_NONE), CFG_STR_LIST("receive", no_list, CFGF_NONE),
+    CFG_BOOL("failures-only", cfg_false, CFGF_NONE), CFG_BOOL("private-addresses", cfg_false, CFGF_NONE),
+    CFG_STR_LIST("receive", no_list, CFGF_NONE),
     CFG_STR_LIST("domains", no_list, CFGF_NONE), CFG_END() };
 static cfg_opt_t postfix_options[] = {
     CFG_STR_LIST("socketmap", no_list, CFGF_NONE), CFG_STR_LIST("tcp-table", no_list, CFGF_NONE),

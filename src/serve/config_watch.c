@@ -89,7 +89,7 @@ static void build_dkim(struct building *b)
                                    "NAME._domainkey.%s", all[i].domain, all[i].domain);
         if (!all[i].key_file)
             config_section_problem(section, "dkim \"%s\" needs key = \"FILE\", a private key in PEM: "
-                                   "openssl genpkey -algorithm ed25519 -out FILE", all[i].domain);
+                                   "openssl genpkey -algorithm rsa -pkeyopt rsa_keygen_bits:2048 -out FILE", all[i].domain);
     }
     b->config->dkim = all;
     b->config->dkim_count = all ? count : 0;
@@ -139,6 +139,7 @@ static void build_report(struct building *b)
     c->report.spread = config_seconds(r, "spread");
     c->report.give_up = config_seconds(r, "give-up");
     c->report.failures_only = cfg_getbool(r, "failures-only");
+    c->report.private_addresses = cfg_getbool(r, "private-addresses");
     c->report.receive = config_list(b, r, "receive", &c->report.receive_count);
     c->report.domains = config_list(b, r, "domains", &c->report.domain_count);
     if (c->report.domain_count == 0)

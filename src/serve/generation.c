@@ -196,7 +196,7 @@ static bool open_record(struct generation *g, struct error *why)
 
     if (!file)
         return true;
-    g->record_fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    g->record_fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0640);
     return g->record_fd >= 0 || fail_errno(why, E_SYSTEM, "facts file = \"%s\"", file);
 }
 
@@ -322,8 +322,6 @@ static void free_others(struct generation *g)
 {
     const struct config *c = g->config;
 
-    for (size_t i = 0; g->keys && i < c->dkim_count; i++)
-        signing_key_free(g->keys[i]);
     free(g->keys);
     close_all(g->web_fds, c->web.listen_count);
     close_all(g->socketmap_fds, c->postfix.socketmap_count);
@@ -332,16 +330,29 @@ static void free_others(struct generation *g)
         close(g->tlsrpt_fd);
     if (g->record_fd >= 0)
         close(g->record_fd);
-    tls_server_free(g->web);
     wardrobe_free(g->wardrobe);
+}
+
+void generation_forget_keys(struct generation *g)
+{
+    for (size_t i = 0; i < g->config->listener_count; i++) {
+        tls_server_free(g->tls[i]);
+        g->tls[i] = NULL;
+    }
+    for (size_t i = 0; g->keys && i < g->config->dkim_count; i++) {
+        signing_key_free(g->keys[i]);
+        g->keys[i] = NULL;
+    }
+    tls_server_free(g->web);
+    g->web = NULL;
 }
 
 void generation_free(struct generation *g, const struct generation *successor)
 {
     if (!g)
         return;
+    generation_forget_keys(g);
     for (size_t i = 0; i < g->config->listener_count; i++) {
-        tls_server_free(g->tls[i]);
         if (g->fds[i] >= 0 && inherited(successor, &g->config->listeners[i].address) != g->fds[i])
             close(g->fds[i]);
     }

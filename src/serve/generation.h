@@ -30,6 +30,9 @@ struct generation *generation_new(const char *config_file, const struct generati
 /* Who signs for a domain; NULL: nobody. */
 const struct signing_key *generation_key(const struct generation *g, struct slice domain);
 
+/* Private keys are wiped from the memory of this process. */
+void generation_forget_keys(struct generation *g);
+
 void generation_free(struct generation *g, const struct generation *successor);
 
 #endif

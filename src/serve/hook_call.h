@@ -14,7 +14,7 @@ struct hook_caller {
 };
 
 /* Waits, little more than the hook's timeout. True when it was told: HTTP status 2xx, or exit status 0. E_CANCELLED: the
- * fiber is; else the error says what it came to. */
+ * fiber is; E_USAGE: it cannot work, now or later; else the error says what it came to. */
 bool hook_call(const struct hook_caller *c, const struct hook_config *h, const struct event *e, struct error *why) must_check;
 
 #endif

@@ -1,19 +1,18 @@
 #include "serve/hook_plan.h"
 
-#include "base/cursor.h"
 #include "base/memory.h"
 
 #include <assert.h>
 #include <stdio.h>
 
 enum {
-    FORMAT = 1,
     NAME_MAX_IN_KEY = 40,
     BUCKETS = 4096,
     FIRST_PAUSE_MS = 10 * 1000,
     LONGEST_PAUSE_MS = 15 * 60 * 1000,
     CALL_MOST_MS = 60 * 60 * 1000,      /* what a note says of a call under way is believed so far */
     HOURS_OF_TRYING = 24,
+    TRIES_ALONE = 3,                    /* of the oldest, in a row of failures; then each is followed by one of another */
 };
 
 /* What one hook is to be told of one subject. */
@@ -24,6 +23,8 @@ struct line {
     time_ms first;              /* of what was gathered */
     uint64_t order;             /* of lines that are due at the same moment */
     unsigned failures;
+    uint64_t failed_at;         /* what the hook's `successes` were when it last failed */
+    bool suspect;               /* it goes on failing while others do not: it has pauses of its own */
     size_t place;               /* in its heap, from 1; 0: it does not wait */
 };
 
@@ -45,9 +46,11 @@ struct heap {
 struct hook {
     const struct hook_rule *rule;
     char name[NAME_MAX_IN_KEY + 1];
-    struct heap fresh, failed;
+    struct heap waiting, suspects;
+    uint64_t successes;
     unsigned failures;          /* in a row */
     time_ms rest, failing;      /* while there are: until when, since when */
+    time_ms probing;            /* since then whether another succeeds is to be seen before it rests; 0: not */
     struct line *calling;       /* NULL: it is free */
     struct event snapshot;      /* what the call tells: of it first, last and count */
 };
@@ -198,8 +201,8 @@ void hook_plan_free(struct hook_plan *p)
         }
     }
     for (size_t i = 0; i < p->count; i++) {
-        free(p->hooks[i].fresh.at);
-        free(p->hooks[i].failed.at);
+        free(p->hooks[i].waiting.at);
+        free(p->hooks[i].suspects.at);
     }
     free(p->hooks);
     free(p->rules);
@@ -210,7 +213,7 @@ void hook_plan_free(struct hook_plan *p)
 
 static struct heap *heap_of(struct hook *h, const struct line *l)
 {
-    return l->failures ? &h->failed : &h->fresh;
+    return l->suspect ? &h->suspects : &h->waiting;
 }
 
 /* What the hook has not been told yet. A note with another beginning tells of others. */
@@ -225,17 +228,22 @@ static uint64_t untold(const struct hook *h, const struct line *l)
     return e->last > l->told.last ? e->count : 0;
 }
 
-static void wait_until(struct hook_plan *p, struct hook *h, struct line *l, time_ms due)
+static void wait_until(struct hook *h, struct line *l, time_ms due)
 {
     l->due = due;
-    l->order = ++p->order;
     heap_add(heap_of(h, l), l);
+}
+
+static void forgive(struct line *l)
+{
+    l->failures = 0;
+    l->suspect = false;
 }
 
 static void leave(struct hook *h, struct line *l)
 {
     heap_remove(heap_of(h, l), l);
-    l->failures = 0;
+    forgive(l);
 }
 
 /* After anything has changed for it. */
@@ -251,14 +259,15 @@ static void review(struct hook_plan *p, struct hook *h, struct line *l, time_ms 
         leave(h, l);
     if (more == 0 || l->place)
         return;
-    due = e->last < now ? e->last : now;
+    l->first = e->first == l->told.first ? e->last : e->first;
+    due = l->first < now ? l->first : now;
     if (l->told.told && due < l->told.told + h->rule->every)
         due = l->told.told + h->rule->every;
     if (due < l->told.calling)
         due = l->told.calling;
-    l->first = e->first == l->told.first ? e->last : e->first;
     l->since = due;
-    wait_until(p, h, l, due);
+    l->order = ++p->order;
+    wait_until(h, l, due);
 }
 
 static void copy_event(struct subject *s, const struct event *e)
@@ -295,44 +304,6 @@ const struct event *hook_plan_find(struct hook_plan *p, const char *key)
 }
 
 /* --- what was told ------------------------------------------------------------------ */
-
-void hook_told_encode(const struct hook_told *t, struct buf *out)
-{
-    buf_u8(out, FORMAT);
-    buf_u64(out, (uint64_t)t->told);
-    buf_u64(out, (uint64_t)t->first);
-    buf_u64(out, t->count);
-    buf_u64(out, (uint64_t)t->last);
-    buf_u64(out, (uint64_t)t->failing);
-    buf_u64(out, (uint64_t)t->calling);
-}
-
-static time_ms get_time(struct cursor *in)
-{
-    uint64_t wall = cursor_u64(in);
-
-    if (wall > INT64_MAX / 2)
-        in->failed = true;
-    return (time_ms)wall;
-}
-
-bool hook_told_decode(struct slice bytes, struct hook_told *out)
-{
-    struct cursor in = cursor_over(bytes);
-    struct hook_told t;
-    uint8_t format = cursor_u8(&in);
-
-    t.told = get_time(&in);
-    t.first = get_time(&in);
-    t.count = cursor_u64(&in);
-    t.last = get_time(&in);
-    t.failing = get_time(&in);
-    t.calling = get_time(&in);
-    if (!cursor_ended(&in) || format != FORMAT)
-        return false;
-    *out = t;
-    return true;
-}
 
 const char *hook_plan_key(const struct hook_plan *p, size_t hook, const char *event, char text[HOOK_KEY_MAX + 1])
 {
@@ -383,16 +354,37 @@ bool hook_plan_recall(struct hook_plan *p, const char *key, const struct hook_to
 
 /* --- telling ------------------------------------------------------------------------ */
 
-/* The line that is due, of a hook that is free and does not rest. */
+static time_ms free_from(const struct hook *h)
+{
+    return h->probing ? h->probing : h->rest;
+}
+
+/* Of those that wait behind the oldest, the one that failed least. */
+static struct line *another(const struct hook *h, time_ms now)
+{
+    struct line *best = NULL;
+
+    for (size_t i = 1; i < h->waiting.count; i++) {
+        struct line *l = h->waiting.at[i];
+
+        if (l->due <= now && (!best || l->failures < best->failures || (l->failures == best->failures && comes_before(l, best))))
+            best = l;
+    }
+    return best;
+}
+
+/* The line that is due, of a hook that is free and does not rest. That it fails does not cost the oldest its place, since
+ * most likely it is the hook that fails; whether another succeeds tells. */
 static struct line *due_line(const struct hook *h, time_ms now)
 {
-    struct line *fresh = heap_first(&h->fresh), *failed = heap_first(&h->failed);
+    struct line *oldest = heap_first(&h->waiting), *suspect = heap_first(&h->suspects);
+    struct line *other = h->probing ? another(h, now) : NULL;
 
-    if (h->calling || h->rest > now)
+    if (h->calling || free_from(h) > now)
         return NULL;
-    if (fresh && fresh->due <= now)
-        return fresh;
-    return failed && failed->due <= now ? failed : NULL;
+    if (oldest && oldest->due <= now)
+        return other ? other : oldest;
+    return suspect && suspect->due <= now ? suspect : NULL;
 }
 
 static void begin_call(struct hook *h, struct line *l, time_ms until, struct hook_telling *out)
@@ -430,13 +422,13 @@ time_ms hook_plan_due(const struct hook_plan *p)
 
     for (size_t i = 0; i < p->count; i++) {
         const struct hook *h = &p->hooks[i];
-        const struct line *fresh = heap_first(&h->fresh), *failed = heap_first(&h->failed);
-        time_ms due = fresh ? fresh->due : TIME_NEVER;
+        const struct line *oldest = heap_first(&h->waiting), *suspect = heap_first(&h->suspects);
+        time_ms due = oldest ? oldest->due : TIME_NEVER;
 
-        if (failed && failed->due < due)
-            due = failed->due;
-        if (due != TIME_NEVER && due < h->rest)
-            due = h->rest;
+        if (suspect && suspect->due < due)
+            due = suspect->due;
+        if (due < free_from(h))
+            due = free_from(h);
         if (!h->calling && due < earliest)
             earliest = due;
     }
@@ -455,23 +447,46 @@ static time_ms pause_after(unsigned failures)
 static void mark_told(struct line *l, const struct event *told)
 {
     l->told = (struct hook_told){ .told = l->told.told, .first = told->first, .count = told->count, .last = told->last };
-    l->failures = 0;
+    forgive(l);
+}
+
+static bool hook_is_dead(const struct hook *h, time_ms now)
+{
+    return h->failures > 0 && now - h->failing >= HOURS(HOURS_OF_TRYING);
+}
+
+/* It was tried for a day itself, or has waited so long behind others for a hook that is dead. */
+static bool is_stale(const struct hook *h, const struct line *l, time_ms now)
+{
+    return (l->told.failing && now - l->told.failing >= HOURS(HOURS_OF_TRYING)) ||
+           (hook_is_dead(h, now) && now - l->since >= HOURS(HOURS_OF_TRYING));
+}
+
+static enum hook_outcome give_up(struct hook_plan *p, struct hook *h, struct line *l, time_ms now)
+{
+    mark_told(l, &h->snapshot);
+    review(p, h, l, now);
+    return HOOK_GIVEN_UP;
 }
 
 static enum hook_outcome take_failure(struct hook_plan *p, struct hook *h, struct line *l, time_ms now)
 {
-    if (h->failures++ == 0)
+    bool probed = h->probing != 0;
+
+    h->probing = 0;
+    if (!probed && h->failures++ == 0)
         h->failing = now;
     h->rest = now + pause_after(h->failures);
     if (l->told.failing == 0)
         l->told.failing = now;
-    if (now - l->told.failing >= HOURS(HOURS_OF_TRYING)) {
-        mark_told(l, &h->snapshot);
-        review(p, h, l, now);
-        return HOOK_GIVEN_UP;
-    }
+    if (is_stale(h, l, now))
+        return give_up(p, h, l, now);
+    l->suspect |= l->failures > 0 && l->failed_at != h->successes;
     l->failures++;
-    wait_until(p, h, l, now + pause_after(l->failures));
+    l->failed_at = h->successes;
+    wait_until(h, l, l->suspect ? now + pause_after(l->failures) : l->since);
+    if (!probed && h->failures >= TRIES_ALONE && another(h, now))
+        h->probing = now;
     return HOOK_AGAIN;
 }
 
@@ -479,7 +494,7 @@ static void fill(const struct hook *h, const struct line *l, time_ms now, struct
 {
     snprintf(out->key, sizeof out->key, "%s", l->subject->key);
     out->told = l->told;
-    out->again = l->place ? l->due : 0;
+    out->again = !l->place ? 0 : l->due > h->rest ? l->due : h->rest;
     out->forget = now + h->rule->every + DAYS(7);
 }
 
@@ -495,25 +510,24 @@ enum hook_outcome hook_plan_done(struct hook_plan *p, size_t hook, enum hook_cal
     if (end == HOOK_CALL_SUCCEEDED) {
         h->failures = 0;
         h->rest = 0;
+        h->probing = 0;
+        h->successes++;
         l->told.told = now;
         mark_told(l, &h->snapshot);
         review(p, h, l, now);
         outcome = HOOK_TOLD;
     } else if (end == HOOK_CALL_FAILED) {
         outcome = take_failure(p, h, l, now);
+    } else if (end == HOOK_CALL_USELESS) {
+        outcome = give_up(p, h, l, now);
     } else {
-        wait_until(p, h, l, now);
+        wait_until(h, l, l->since);
     }
     fill(h, l, now, out);
     return outcome;
 }
 
 /* --- forgetting --------------------------------------------------------------------- */
-
-static bool hook_is_dead(const struct hook *h, time_ms now)
-{
-    return h->failures > 0 && now - h->failing >= HOURS(HOURS_OF_TRYING);
-}
 
 static void drop_stale(struct hook_plan *p, struct subject *s, time_ms now, const struct hook_sweep *house, void *arg)
 {

@@ -3,11 +3,14 @@
  * The rules:
  * - A hook is told at once of an event that it wants, and of more of the same
  *   no sooner than `every` after that, then of all that were gathered.
- * - One call for a hook at a time, in the order in which they became due;
- *   hooks do not wait for each other.
- * - A call that failed is repeated after 10 s, 20 s ... 15 min, and the hook
- *   rests as long, since most likely it is the hook that fails; but first come
- *   those that did not fail before. After 24 hours of that it is dropped.
+ * - One call for a hook at a time, in the order of what happened; hooks do
+ *   not wait for each other.
+ * - After a call that failed the hook rests for 10 s, 20 s ... 15 min, with all
+ *   that waits for it, and then goes on with the oldest, since most likely it
+ *   is the hook that failed. From the third failure in a row on another is
+ *   tried at once behind it: when that one succeeds and the oldest goes on
+ *   failing, the oldest gets pauses of its own and holds up nobody. After 24
+ *   hours it is dropped; at once when trying again cannot help.
  *
  * Times are of the wall clock, as those in the store. */
 #ifndef SERVE_HOOK_PLAN_H
@@ -71,13 +74,13 @@ bool hook_plan_next(struct hook_plan *p, time_ms now, time_ms patience, struct h
 time_ms hook_plan_due(const struct hook_plan *p);
 
 /* The call of a hook ended: it was told, or will be tried again, or it is given up. */
-enum hook_call_end { HOOK_CALL_SUCCEEDED, HOOK_CALL_FAILED, HOOK_CALL_CANCELLED };
+enum hook_call_end { HOOK_CALL_SUCCEEDED, HOOK_CALL_FAILED, HOOK_CALL_USELESS, HOOK_CALL_CANCELLED };
 enum hook_outcome { HOOK_TOLD, HOOK_AGAIN, HOOK_GIVEN_UP };
 struct hook_done {
     char key[EVENT_KEY_MAX];    /* of the event */
     struct hook_told told;      /* to be kept for both, */
     time_ms forget;             /* until then */
-    time_ms again;              /* of HOOK_AGAIN: not before */
+    time_ms again;              /* of HOOK_AGAIN: not before; when the hook has rested */
 };
 enum hook_outcome hook_plan_done(struct hook_plan *p, size_t hook, enum hook_call_end end, time_ms now, struct hook_done *out);
 

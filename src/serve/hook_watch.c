@@ -22,8 +22,8 @@ bool hook_watch_queue(const struct config *c, const struct queue_figures *f, tim
 
     if (f->oldest_arrival == 0 || now - f->oldest_arrival <= c->alarm.queue_age)
         return false;
-    snprintf(what, EVENT_WHAT_MAX + 1, "the oldest message in the queue has waited for %s (%llu are there): postern queue list shows why",
-             span_text(now - f->oldest_arrival, span), (unsigned long long)f->messages);
+    snprintf(what, EVENT_WHAT_MAX + 1, "the oldest message in the queue has waited for %s (%llu %s there): postern queue list shows why",
+             span_text(now - f->oldest_arrival, span), (unsigned long long)f->messages, f->messages == 1 ? "is" : "are");
     *out = (struct event){ .kind = EVENT_QUEUE_AGE, .subject = c->hostname, .what = what };
     return true;
 }

@@ -106,7 +106,8 @@ static void run_call(void *arg)
     struct hooks *h = c->hooks;
     struct error why = { 0 };
     bool told = hook_call(&h->caller, &h->start->config->hooks[c->hook], &c->event, &why);
-    enum hook_call_end end = told ? HOOK_CALL_SUCCEEDED : why.code == E_CANCELLED ? HOOK_CALL_CANCELLED : HOOK_CALL_FAILED;
+    enum hook_call_end end = told ? HOOK_CALL_SUCCEEDED : why.code == E_CANCELLED ? HOOK_CALL_CANCELLED
+                             : why.code == E_USAGE ? HOOK_CALL_USELESS : HOOK_CALL_FAILED;
     struct hook_done done;
     enum hook_outcome outcome = hook_plan_done(h->plan, c->hook, end, clock_wall(), &done);
 

@@ -44,22 +44,36 @@ struct inbound {
     bool stopping;                  /* and the ones there are must go */
 };
 
+static void put_session(struct log_line *l, const struct session *s, const struct tls_facts *tls,
+                        const struct smtp_ending *ending)
+{
+    char text[ADDRESS_TEXT_MAX];
+
+    log_text(l, "client", address_text(&s->peer, text));
+    log_text(l, "listener", address_text(&s->port->config->address, text));
+    log_text(l, "tls", tls ? tls_version_name(tls->version) : "none");
+    log_text(l, "cipher", tls ? tls->cipher : "none");
+    log_text(l, "end", smtp_end_name(ending->how));
+    log_number(l, "messages", ending->messages);
+    log_number(l, "commands", ending->commands);
+    log_number(l, "errors", ending->errors);
+    if (ending->why[0])
+        log_text(l, "why", ending->why);
+}
+
 static void log_session(const struct session *s, const struct conn *c, const struct smtp_ending *ending)
 {
     const struct tls_facts *tls = conn_tls(c);
     struct log_line l = log_begin(LOG_LEVEL_INFO, "session.ended");
-    char text[ADDRESS_TEXT_MAX];
 
-    log_text(&l, "client", address_text(&s->peer, text));
-    log_text(&l, "listener", address_text(&s->port->config->address, text));
-    log_text(&l, "tls", tls ? tls_version_name(tls->version) : "none");
-    log_text(&l, "cipher", tls ? tls->cipher : "none");
-    log_text(&l, "end", smtp_end_name(ending->how));
-    log_number(&l, "messages", ending->messages);
-    log_number(&l, "commands", ending->commands);
-    log_number(&l, "errors", ending->errors);
-    if (ending->why[0])
-        log_text(&l, "why", ending->why);
+    put_session(&l, s, tls, ending);
+    log_end(&l);
+    if (!log_recording())
+        return;
+    l = log_record("session.ended");
+    put_session(&l, s, tls, ending);
+    log_text(&l, "helo", ending->client_name);
+    log_text(&l, "group", tls ? tls->group : NULL);
     log_end(&l);
 }
 

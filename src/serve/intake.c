@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "dns/text.h"
+#include "run/fiber.h"
 #include "tlsrpt/take.h"
 
 #include <stdio.h>
@@ -52,21 +53,42 @@ static const char *policy_domain_of(const struct received_report *r)
                                                                               : "(no domain)";
 }
 
+/* The result type of the row with the most sessions, and how many all rows of that type have; "". */
+static const char *largest_cause(const struct report *r, uint64_t *sessions)
+{
+    const char *cause = "";
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < r->entry_count; i++)
+        for (size_t j = 0; j < r->entries[i].detail_count; j++)
+            if (r->entries[i].details[j].count > most) {
+                most = r->entries[i].details[j].count;
+                cause = r->entries[i].details[j].result_type;
+            }
+    *sessions = 0;
+    for (size_t i = 0; i < r->entry_count; i++)
+        for (size_t j = 0; j < r->entries[i].detail_count; j++)
+            if (strcmp(r->entries[i].details[j].result_type, cause) == 0)
+                *sessions += r->entries[i].details[j].count;
+    return cause;
+}
+
 static void ring(const struct intake *in, const struct received_report *r)
 {
     uint64_t failures = failures_of(&r->report);
     struct event e = { .kind = EVENT_REPORT, .subject = policy_domain_of(r), .count = failures, .policy = "", .relay = "" };
+    uint64_t of_cause;
     char what[500];
+    int used;
 
-    if (!in->bell || failures == 0 || r->foreign)
+    /* Only what somebody has signed, anybody may post in the name of a large provider; and lately, for it may be sent again. */
+    if (!in->bell || failures == 0 || r->foreign || r->trust != REPORT_SIGNED || !judge_is_recent(&r->report, r->received))
         return;
-    for (size_t i = 0; i < r->report.entry_count && !e.reason; i++)
-        if (r->report.entries[i].detail_count > 0)
-            e.reason = r->report.entries[i].details[0].result_type;
-    if (!e.reason)
-        e.reason = "";
-    snprintf(what, sizeof what, "%s reports %llu sessions to %s that failed%s%s", r->submitter,
-             (unsigned long long)failures, e.subject, e.reason[0] ? ": " : "", e.reason);
+    e.reason = largest_cause(&r->report, &of_cause);
+    used = snprintf(what, sizeof what, "%.200s reports %llu session%s to %.200s that failed", r->submitter,
+                    (unsigned long long)failures, failures == 1 ? "" : "s", e.subject);
+    if (e.reason[0])
+        snprintf(what + used, sizeof what - (size_t)used, ": %llu for %s", (unsigned long long)of_cause, e.reason);
     e.what = what;
     bell_ring(in->bell, &e);
 }
@@ -128,9 +150,32 @@ static bool store(const struct intake *in, const struct received_report *r, stru
     return true;
 }
 
+static bool is_beyond_bounds(struct intake_bounds *b, const struct received_report *r)
+{
+    uint16_t *of_one;
+
+    if (!b)
+        return false;
+    if (b->day != r->received / DAYS(1))
+        *b = (struct intake_bounds){ .day = r->received / DAYS(1) };
+    of_one = &b->of[slice_hash(slice_of(r->submitter)) % INTAKE_SIGNERS];
+    if (b->all >= INTAKE_MOST || *of_one >= INTAKE_OF_ONE_MOST)
+        return true;
+    b->all++;
+    (*of_one)++;
+    return false;
+}
+
 bool intake_keep(const struct intake *in, const struct received_report *r, bool *known, struct error *why)
 {
-    if (!look_for(in, r, known, why) || (!*known && !store(in, r, why)))
+    if (!look_for(in, r, known, why))
+        return false;
+    if (!*known && is_beyond_bounds(in->bounds, r)) {
+        log_say(LOG_LEVEL_WARNING, "report.day-full", NULL, "enough reports of %s, or in all, were taken by mail today",
+                r->submitter);
+        return true;
+    }
+    if (!*known && !store(in, r, why))
         return false;
     if (!*known)
         ring(in, r);
@@ -144,13 +189,14 @@ bool intake_letter(const struct intake *in, struct slice message, struct error *
 {
     const struct dkim_keys keys = { intake_find_key, in->resolver };
     const struct report_ours ours = intake_ours(in->config);
+    const struct report_taking how = { .keys = &keys, .ours = &ours, .apart = fiber_work };
     auto_arena struct arena arena = { 0 };
     struct received_report report;
     struct error problem = { 0 };
     bool known;
 
     arena_init(&arena, ARENA_MAX);
-    if (report_take_letter(message, &keys, &ours, false, clock_wall(), &arena, &report, &problem))
+    if (report_take_letter(message, &how, clock_wall(), &arena, &report, &problem))
         return intake_keep(in, &report, &known, why);
     if (problem.code == E_DNS || problem.code == E_STORAGE) {
         *why = problem;

@@ -12,11 +12,20 @@
 #include "tlsrpt/judge.h"
 #include "tlsrpt/read.h"
 
+/* How much by mail a process keeps in a day: anybody can sign for a domain of his own. Zeroed to begin with. */
+enum { INTAKE_SIGNERS = 1024, INTAKE_OF_ONE_MOST = 100, INTAKE_MOST = 2000 };
+struct intake_bounds {
+    int64_t day;
+    unsigned all;
+    uint16_t of[INTAKE_SIGNERS];    /* by hash of the signer */
+};
+
 struct intake {
     const struct config *config;
     struct scribe *scribe;
     struct bell *bell;              /* NULL: nobody is told */
     struct resolver *resolver;      /* for the keys of signatures */
+    struct intake_bounds *bounds;   /* of mail; NULL: the caller has its own */
 };
 
 /* Whose reports are ours to read. */

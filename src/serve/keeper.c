@@ -85,4 +85,7 @@ void keeper_forget(struct queue *q, time_ms wall, unsigned keep)
     queue_tally_forget(q, (uint32_t)(today - days));
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         queue_note_forget(q, kinds[i], wall);
+    /* Their own processes see to these; where there is none any more nobody does. */
+    queue_note_forget(q, NOTE_EVENT, wall - DAYS(30));
+    queue_note_forget(q, NOTE_REPORT, wall - DAYS(30));
 }

@@ -42,6 +42,8 @@ struct knowledge {
     bool stopped;
     void (*idle)(void *self);
     void *self;
+    void (*policy_changed)(void *watcher, const char *domain);      /* NULL: nobody watches */
+    void *watcher;
 };
 
 /* --- memories -------------------------------------------------------------------- */
@@ -194,6 +196,8 @@ static void remember_policy(void *self, const char *domain, time_ms due, struct 
     const struct note note = { .kind = NOTE_STS, .key = domain, .due = due, .value = value };
 
     scribe_keep(k->scribe, &note);
+    if (k->policy_changed)
+        k->policy_changed(k->watcher, domain);
 }
 
 static void told_if_idle(struct knowledge *k)
@@ -217,21 +221,6 @@ static void policy_failed(void *self, const char *domain, const struct error *wh
 
 static const struct sts_house sts_house = { recall_policy, remember_policy, policy_failed, policies_idle };
 
-/* Addresses that the Internet does not route: a policy host there is ours, or a trap (MTASTS-031). */
-static bool is_public(const struct address *a)
-{
-    static const char *const inside[] = { "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16",
-        "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7", "fe80::/10" };
-
-    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
-        struct network network;
-
-        if (network_parse(slice_of(inside[i]), &network, NULL) && network_holds(&network, a))
-            return false;
-    }
-    return true;
-}
-
 static bool set_up_sts(struct knowledge *k, struct error *why)
 {
     const struct config *c = k->config;
@@ -243,7 +232,7 @@ static bool set_up_sts(struct knowledge *k, struct error *why)
         .patience = c->sts.patience,
         .fetch_time = c->sts.fetch_time,
         .defer_on_error = c->sts.defer_on_error,
-        .address_allowed = c->sts.private_addresses ? NULL : is_public,
+        .address_allowed = c->sts.private_addresses ? NULL : address_is_public,
         .pins = c->sts.pins,
         .pin_count = c->sts.pin_count,
     };
@@ -386,6 +375,12 @@ struct knowledge *knowledge_on(const struct config *c, struct resolver *r, struc
         return k;
     knowledge_free(k);
     return NULL;
+}
+
+void knowledge_watch(struct knowledge *k, void (*policy_changed)(void *self, const char *domain), void *self)
+{
+    k->policy_changed = policy_changed;
+    k->watcher = self;
 }
 
 void knowledge_tell(struct knowledge *k, struct recorder *r)

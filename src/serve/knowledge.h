@@ -18,6 +18,9 @@ struct knowledge *knowledge_on(const struct config *c, struct resolver *r, struc
                                void *self, struct error *why) must_check;
 void knowledge_changed(struct knowledge *k, uint8_t kind, const char *key);
 
+/* Who is told when this process itself has found that a domain's policy is new or gone: the store tells everybody else. */
+void knowledge_watch(struct knowledge *k, void (*policy_changed)(void *self, const char *domain), void *self);
+
 /* Who is told of policies that cannot be fetched (RFC 8461 6); borrowed. */
 void knowledge_tell(struct knowledge *k, struct recorder *r);
 

@@ -217,7 +217,7 @@ static void ignore_service_signals(void)
 
 static void be_child(const struct child *c, int control_fd, pid_t parent)
 {
-    const struct generation *g = master.now;
+    struct generation *g = master.now;
     struct role_start start = { g, c->slot, c->maker, master.served ? LOCK_PATIENCE_LATER_MS : LOCK_PATIENCE_MS, control_fd,
                                 master.census };
     size_t kept;
@@ -234,6 +234,8 @@ static void be_child(const struct child *c, int control_fd, pid_t parent)
     log_close();
     process_begin_child(title, keep, kept);
     free(keep);
+    if (!role_needs_keys(c->role))
+        generation_forget_keys(g);
     log_setup(g->config->log);
     log_record_to(g->record_fd);
     ignore_service_signals();

@@ -44,6 +44,7 @@ struct outbound {
     struct dial_settings dial;
     struct job *jobs;
     struct job *by_lease[BUCKETS];
+    struct intake_bounds intake;
     struct timer *cut;
     struct fiber *historian;        /* writes down which certificates we have */
     bool draining;
@@ -220,7 +221,8 @@ static uint64_t on_policy(void *self, const struct report_policy *p)
 static bool on_report(void *self, struct slice message, struct error *why)
 {
     struct outbound *o = self;
-    struct intake intake = { o->start->config, knowledge_scribe(o->knowledge), o->bell, o->resolver };
+    struct intake intake = { o->start->config, knowledge_scribe(o->knowledge), o->bell, o->resolver,
+                             &o->intake };
 
     return intake_letter(&intake, message, why);
 }

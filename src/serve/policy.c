@@ -27,11 +27,35 @@ struct policy_desk {
 
 /* --- what Postfix asks -------------------------------------------------------------- */
 
+/* "[192.0.2.1]", "[IPv6:2001:db8::1]" as in a recipient, however it is spelt; or without the brackets. */
+static bool is_rule_of(const struct routing_rule *rule, const struct address *a)
+{
+    struct slice name = slice_of(rule->name);
+    struct address its;
+
+    if (name.at[0] == '[')
+        name = slice(name.at + 1, name.len - 2);
+    if (slice_starts_nocase(name, SLICE("IPv6:")))
+        name = slice_after(name, 5);
+    return address_parse_ip(name, &its) && address_same_ip(&its, a);
+}
+
+static const struct routing_rule *rule_of(const struct config *c, const struct map_key *key)
+{
+    struct address a;
+
+    if (key->kind == MAP_KEY_ADDRESS && address_parse_ip(slice_of(key->name), &a))
+        for (size_t i = 0; i < c->rule_count; i++)
+            if (is_rule_of(c->rules[i], &a))
+                return c->rules[i];
+    return routing_find(&c->routing, slice_of(key->name));
+}
+
 static time_ms find(void *self, const struct map_key *key, struct arena *arena, struct verdict *out)
 {
     const struct policy_desk *d = self;
     const struct config *c = d->start->config;
-    const struct routing_rule *rule = routing_find(&c->routing, slice_of(key->name));
+    const struct routing_rule *rule = rule_of(c, key);
     const struct domain_discovery discovery = { { d->resolver, &c->decide, &c->dane }, knowledge_sts(d->knowledge) };
     const struct domain_question question = { key->name, key->kind == MAP_KEY_HOST, key->port };
     const struct verdict_terms terms = { &rule->tls, strcmp(rule->name, "default") != 0, &c->decide };
@@ -87,6 +111,13 @@ static void drain(void *self, bool hurry)
     finish_if_drained(d);
 }
 
+static void policy_changed(void *self, const char *domain)
+{
+    const struct policy_desk *d = self;
+
+    map_server_forget(d->maps, domain);
+}
+
 static void changed(void *self, uint8_t kind, const char *key)
 {
     struct policy_desk *d = self;
@@ -118,6 +149,7 @@ static bool set_up(struct policy_desk *d, struct error *why)
         return blame(why, "MTA-STS policies cannot be fetched");
     d->recorder = recorder_new(clerk_scribe(d->clerk), NULL, c->facts.keep);
     knowledge_tell(d->knowledge, d->recorder);
+    knowledge_watch(d->knowledge, policy_changed, d);
     settings.reported = c->postfix.tlsrpt_attributes;
     settings.port = c->delivery.port;
     d->maps = map_server_new(&settings, &finder, finish_if_drained, d);

@@ -9,6 +9,7 @@
 
 enum {
     KNOWN_MAX = 4096,           /* policies whose text is known to be kept; a table of a power of two */
+    KEPT_MOST = 20000,          /* policies whose text is written in an hour */
     ARENA_MAX = 1024 * 1024,
 };
 
@@ -16,7 +17,8 @@ struct recorder {
     struct scribe *scribe;
     struct bell *bell;
     unsigned keep;
-    uint32_t day;               /* for which `known` holds */
+    int64_t hour;               /* for which `known` holds */
+    unsigned kept;              /* in it */
     uint64_t known[KNOWN_MAX];
 };
 
@@ -37,15 +39,18 @@ void recorder_free(struct recorder *r)
 
 /* --- policies that reports quote ------------------------------------------------ */
 
-/* Was it kept today already? One that had to make room for another is kept once more, which does no harm. */
+/* Was it kept in this hour already? One that had to make room for another is kept once more, which does no harm; and one
+ * that a store or a disk in trouble has lost comes again. */
 static bool was_kept(struct recorder *r, uint64_t id)
 {
-    uint32_t today = (uint32_t)(clock_wall() / DAYS(1));
+    int64_t now = clock_wall() / HOURS(1);
     uint64_t *place = &r->known[id % KNOWN_MAX];
 
-    if (r->day != today)
+    if (r->hour != now) {
         memset(r->known, 0, sizeof r->known);
-    r->day = today;
+        r->kept = 0;
+    }
+    r->hour = now;
     if (*place == id)
         return true;
     *place = id;
@@ -61,6 +66,9 @@ uint64_t recorder_policy(struct recorder *r, const struct report_policy *p)
 
     if (was_kept(r, id))
         return id;
+    if (r->kept >= KEPT_MOST)       /* somebody makes them up, to fill our disk */
+        return REPORT_POLICY_NONE;
+    r->kept++;
     buf_init(&value, NOTE_VALUE_MAX);
     report_policy_encode(p, &value);
     note.key = report_policy_key(id, key);
@@ -130,7 +138,7 @@ static void count_delivery(struct recorder *r, const struct fact *f)
 {
     auto_buf struct buf key = { 0 }, rest = { 0 };
 
-    if (f->how == E_NONE && f->messages == 0)
+    if ((f->how == E_NONE && f->messages == 0) || f->own_report)
         return;
     buf_init(&key, TALLY_KEY_MAX);
     buf_init(&rest, TALLY_KEY_MAX);
@@ -180,12 +188,36 @@ static bool is_for_tls(enum error_code code)
            code == E_REQUIRETLS_NO_TLS;
 }
 
+/* Is the mail held for it, or will it go in clear once it has waited? Injected bytes are an attack, whatever the rule. */
+static bool is_held(const struct fact *f)
+{
+    const struct decision *d = &f->decision;
+
+    return is_for_tls(f->how) &&
+           (d->outcome != DECIDED_GO || d->tls_needed || d->checks || f->how == E_STARTTLS_INJECTED);
+}
+
+/* Who asks for what could not be had. */
+static const char *policy_of(const struct fact *f)
+{
+    switch (f->how) {
+    case E_TLSA_LOOKUP:
+    case E_DANE_REQUIRED:
+    case E_DANE_MISMATCH:
+        return "dane";
+    case E_STS_MX_MISMATCH:
+        return "mta-sts";
+    default:
+        return f->decision.held_by;
+    }
+}
+
 static void ring_for_fact(struct recorder *r, const struct fact *f)
 {
-    struct event e = { .subject = f->next_hop, .policy = f->decision.held_by, .reason = "", .relay = f->relay };
+    struct event e = { .subject = f->next_hop, .policy = policy_of(f), .reason = "", .relay = f->relay };
     char what[500];
 
-    if (is_for_tls(f->how) && wants(r, EVENT_BLOCKED)) {
+    if (is_held(f) && wants(r, EVENT_BLOCKED)) {
         e.kind = EVENT_BLOCKED;
         e.reason = error_name(f->how);
         snprintf(what, sizeof what, "mail to %s is held: %s", f->next_hop, f->why);
@@ -193,7 +225,8 @@ static void ring_for_fact(struct recorder *r, const struct fact *f)
         e.kind = EVENT_CLEARTEXT;
         e.count = f->messages;
         e.policy = "";
-        e.reason = f->tls_problem == E_NONE ? "" : error_name(f->tls_problem);
+        e.reason = f->tls_problem != E_NONE ? error_name(f->tls_problem)
+                   : f->decision.tls_tried  ? error_name(E_STARTTLS_NOT_OFFERED) : "";
         snprintf(what, sizeof what, "mail to %s was delivered in clear: %s", f->next_hop,
                  f->tls_problem != E_NONE ? "TLS was tried and failed" : f->decision.tls_tried
                  ? "the host does not offer STARTTLS" : "the operator's rule says so (level off)");

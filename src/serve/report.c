@@ -27,8 +27,10 @@ struct desk {
     struct fiber *planner, *fetcher, *workers[WORKERS];
     /* due ones, on their way from the fetcher to the workers */
     char keys[FRAME_NOTES_MOST][REPORT_KEY_MAX];
-    size_t count, under_way;
+    size_t count;
+    char under_way[WORKERS][REPORT_KEY_MAX];        /* by worker; "": none */
     struct gate work, room;
+    bool stuck;                     /* something that was due could not be settled: no hurry then */
     bool draining;
 };
 
@@ -52,13 +54,15 @@ static bool get_policy(void *self, const char *key, struct arena *arena, struct 
            fail(why, E_STORAGE, "the store does not say which policies were applied");
 }
 
-static bool get_state(struct desk *d, const char *key, struct arena *arena, struct report_state *s)
+/* What the store says of a key: RECALL_FOUND only with a state that makes sense. */
+static int get_state(struct desk *d, const char *key, struct arena *arena, struct report_state *s, bool *sense)
 {
     struct slice value;
     int answer = scribe_recall(scribe_of(d), NOTE_REPORT, key, arena, &value);
 
     *s = (struct report_state){ .problem = "" };
-    return answer == RECALL_FOUND && report_state_decode(value, arena, s);
+    *sense = answer == RECALL_FOUND && report_state_decode(value, arena, s);
+    return answer;
 }
 
 static bool put_state(struct desk *d, const char *key, const struct report_state *s, time_ms due)
@@ -72,7 +76,8 @@ static bool put_state(struct desk *d, const char *key, const struct report_state
     note.value = buf_slice(&value);
     if (!value.failed && scribe_put(scribe_of(d), &note, &why))
         return true;
-    log_say(LOG_LEVEL_WARNING, "report.unrecorded", &why, "what became of report %s cannot be kept now", key);
+    if (!fiber_is_cancelled())      /* else it is on its way, though nobody waits for the answer */
+        log_say(LOG_LEVEL_WARNING, "report.unrecorded", &why, "what became of report %s cannot be kept now", key);
     return false;
 }
 
@@ -186,37 +191,44 @@ static bool anybody_took_it(const struct report_state *s)
     return false;
 }
 
-/* One try. Writes down what came of it. */
-static void try_report(struct desk *d, uint32_t day, const char *domain, struct arena *arena, struct report_state *s)
+/* One try. That it is made is written down before anything goes out: nobody is sent the same again and again because a disk
+ * is full, or because we were stopped in between. False: it could not be. */
+static bool try_report(struct desk *d, const char *key, uint32_t day, const char *domain, time_ms next, struct arena *arena,
+                       struct report_state *s)
 {
     const struct report_source source = { get_tallies, get_policy, d };
     struct rpt_record record;
     struct made_report made = { 0 };
     struct error why = { 0 };
+    bool kept;
 
     s->problem = "";
     if (!report_find_record(d->post.resolver, domain, arena, &record, &why)) {
         if (why.code != E_DNS)
             s->stage = REPORT_NOT_WANTED;
         s->problem = arena_string(arena, slice_of(why.text));
-        return;
+        return true;
     }
     if (record.count == 0) {
         s->stage = REPORT_NOT_WANTED;
         s->problem = "the record names no address that we can use";
-        return;
+        return true;
     }
     if (!report_make(&source, d->start->config, domain, day, &made, &why)) {
         if (why.code == E_NOT_FOUND)
             s->stage = REPORT_EMPTY;
         s->problem = arena_string(arena, slice_of(why.text));
-        return;
+        return true;
     }
     s->sessions = report_sessions(&made.report, &s->failures);
-    report_post(&d->post, &made.report, domain, &record, arena, s);
+    report_prepare(&d->post, &record, s);
+    kept = put_state(d, key, s, next);
+    if (kept)
+        report_post(&d->post, &made.report, domain, &record, arena, s);
     report_unmake(&made);
     if (anybody_took_it(s))
         s->stage = REPORT_SENT;
+    return kept;
 }
 
 static void log_end_of(const char *key, const struct report_state *s)
@@ -233,7 +245,8 @@ static void log_end_of(const char *key, const struct report_state *s)
     log_end(&l);
 }
 
-static void work_on(struct desk *d, const char *key)
+/* False: what came of it could not be written down, so it is due still. */
+static bool work_on(struct desk *d, const char *key)
 {
     auto_arena struct arena arena = { 0 };
     const struct note nothing = { .kind = NOTE_REPORT, .key = key, .due = TIME_NEVER };
@@ -241,32 +254,35 @@ static void work_on(struct desk *d, const char *key)
     const char *domain;
     uint32_t day;
     time_ms next;
+    bool sense;
+    int answer;
 
     arena_init(&arena, ARENA_MAX);
-    if (!report_state_key_parse(key, &day, &domain) || !get_state(d, key, &arena, &s)) {
+    answer = get_state(d, key, &arena, &s, &sense);
+    if (answer != RECALL_FOUND)
+        return answer == RECALL_NONE;       /* gone meanwhile; or the store does not say: later */
+    if (!sense || !report_state_key_parse(key, &day, &domain)) {
         log_say(LOG_LEVEL_WARNING, "report.unreadable", NULL, "the state of report %s makes no sense; it is dropped", key);
-        scribe_keep(scribe_of(d), &nothing);
-        return;
+        return scribe_put(scribe_of(d), &nothing, NULL);
     }
-    if (s.stage != REPORT_WAITING) {
-        if (clock_wall() >= forget_at(d, day))
-            scribe_keep(scribe_of(d), &nothing);
-        return;
-    }
+    if (s.stage != REPORT_WAITING)
+        return clock_wall() >= forget_at(d, day) ? scribe_put(scribe_of(d), &nothing, NULL)
+                                                 : put_state(d, key, &s, forget_at(d, day));     /* `keep` has grown */
     s.last = clock_wall();
     if (s.tries++ == 0)
         s.first = s.last;
-    try_report(d, day, domain, &arena, &s);
+    next = report_next_due(&s, d->start->config->report.give_up, s.last);
+    if (!try_report(d, key, day, domain, next == TIME_NEVER ? s.last + HOURS(4) : next, &arena, &s))
+        return false;
     if (fiber_is_cancelled() && s.stage == REPORT_WAITING)
-        return;                 /* not a try: we were stopped */
-    next = s.stage == REPORT_WAITING ? report_next_due(&s, d->start->config->report.give_up, s.last) : forget_at(d, day);
-    if (next == TIME_NEVER) {
+        return true;            /* stopped in the middle: what was written down before stands */
+    if (s.stage == REPORT_WAITING && next == TIME_NEVER)
         s.stage = REPORT_GIVEN_UP;
+    if (s.stage != REPORT_WAITING) {
         next = forget_at(d, day);
-    }
-    put_state(d, key, &s, next);
-    if (s.stage != REPORT_WAITING)
         log_end_of(key, &s);
+    }
+    return put_state(d, key, &s, next);
 }
 
 /* --- those that are due -------------------------------------------------------------------- */
@@ -281,6 +297,14 @@ static void finish_if_drained(struct desk *d)
         clerk_finish(d->clerk);
 }
 
+static bool is_under_way(const struct desk *d, const char *key)
+{
+    for (size_t i = 0; i < WORKERS; i++)
+        if (strcmp(d->under_way[i], key) == 0)
+            return true;
+    return false;
+}
+
 static void run_worker(void *arg)
 {
     struct desk *d = arg;
@@ -289,24 +313,21 @@ static void run_worker(void *arg)
     while (d->workers[self] != fiber_current())
         self++;
     while (!fiber_is_cancelled()) {
-        char key[REPORT_KEY_MAX];
-
         if (d->count == 0) {
             if (gate_wait(&d->work, TIME_NEVER) == FIBER_CANCELLED)
                 break;
             continue;
         }
-        memcpy(key, d->keys[--d->count], sizeof key);
-        d->under_way++;
-        work_on(d, key);
-        d->under_way--;
+        memcpy(d->under_way[self], d->keys[--d->count], REPORT_KEY_MAX);
+        d->stuck |= !work_on(d, d->under_way[self]);
+        d->under_way[self][0] = '\0';
         gate_open_all(&d->room);
     }
     d->workers[self] = NULL;
     finish_if_drained(d);
 }
 
-/* The next ones are asked for when these are done: what is due is what is not settled. */
+/* What is due and nobody works on yet. As many as are under way may come first. */
 static void fetch_due(struct desk *d)
 {
     auto_arena struct arena arena = { 0 };
@@ -316,10 +337,12 @@ static void fetch_due(struct desk *d)
     arena_init(&arena, FRAME_NOTES_MOST * (NOTE_VALUE_MAX + 1024));
     count = scribe_due(scribe_of(d), NOTE_REPORT, &arena, due);
     for (size_t i = 0; i < count; i++)
-        snprintf(d->keys[d->count++], REPORT_KEY_MAX, "%s", due[i].key);
+        if (!is_under_way(d, due[i].key))
+            snprintf(d->keys[d->count++], REPORT_KEY_MAX, "%s", due[i].key);
     gate_open_all(&d->work);
 }
 
+/* The next ones are asked for when the last of these has found a worker, so that a slow host keeps only its own waiting. */
 static void run_fetcher(void *arg)
 {
     struct desk *d = arg;
@@ -327,12 +350,13 @@ static void run_fetcher(void *arg)
     while (!fiber_is_cancelled()) {
         bool more;
 
+        d->stuck = false;
         fetch_due(d);
         more = d->count > 0;
-        while ((d->count > 0 || d->under_way > 0) && !fiber_is_cancelled())
+        while (d->count > 0 && !fiber_is_cancelled())
             if (gate_wait(&d->room, TIME_NEVER) == FIBER_CANCELLED)
                 break;
-        if (!more && fiber_sleep_until(clock_now() + LOOK_MS) == FIBER_CANCELLED)
+        if ((!more || d->stuck) && fiber_sleep_until(clock_now() + LOOK_MS) == FIBER_CANCELLED)
             break;
     }
     d->fetcher = NULL;

@@ -13,7 +13,7 @@ enum {
     REPORT_BYTES_MAX = 32 * 1024 * 1024,    /* of JSON; packed it is a tenth at most */
     GZIP_MAX = 10 * 1024 * 1024,
     LETTER_MAX = 15 * 1024 * 1024,
-    POST_MS = 2 * 60 * 1000,
+    POST_MS = 60 * 1000,                    /* to one address, with and without its certificate */
     REPLY_MAX = 64 * 1024,
 };
 
@@ -73,6 +73,21 @@ bool report_letter_make(const struct report_start *start, const struct report *r
     return !out->failed || fail(why, E_MESSAGE_TOO_LARGE, "the report is too large for a message");
 }
 
+/* A zone full of names that all want their reports sent to somebody else would make us bomb him (RFC 8460 8). */
+static bool is_overfed(struct report_post *p, const char *address)
+{
+    uint16_t *count = &p->fed[slice_hash(slice_of(address)) % REPORT_FED];
+    int64_t today = clock_wall() / DAYS(1);
+
+    if (p->day != today)
+        memset(p->fed, 0, sizeof p->fed);
+    p->day = today;
+    if (*count >= REPORT_FED_MOST)
+        return true;
+    (*count)++;
+    return false;
+}
+
 static bool post_mail(struct report_post *p, const struct report *report, const char *domain, const struct rua *to,
                       struct slice gzipped, struct arena *arena, struct report_try *t)
 {
@@ -85,8 +100,12 @@ static bool post_mail(struct report_post *p, const struct report *report, const 
     struct error why = { 0 };
     char id[MESSAGE_ID_TEXT];
 
+    if (is_overfed(p, to->address)) {
+        t->words = "this address has had enough reports for today";
+        return false;
+    }
     recipient.destination = routing_destination(rule, address_domain(slice_of(to->address)), arena);
-    e.id = message_id_new(&p->ids, e.arrived);
+    e.id = t->id;
     buf_init(&letter, LETTER_MAX);
     if (report_letter_make(p->start, report, domain, to->address, gzipped, e.arrived, &letter, &why) &&
         scribe_post(p->scribe, &e, buf_slice(&letter), &why)) {
@@ -100,11 +119,22 @@ static bool post_mail(struct report_post *p, const struct report *report, const 
 /* --- by HTTPS --------------------------------------------------------------------- */
 
 /* RFC 8460 3: "the sender MAY ignore certificate validation errors": first with, then without (TLSRPT-078). */
+/* Whoever writes a record must not make us knock at doors inside our own network. */
+static size_t allowed(const struct config *c, struct host_addresses *found)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < found->count; i++)
+        if (c->report.private_addresses || address_is_public(&found->at[i]))
+            found->at[count++] = found->at[i];
+    return count;
+}
+
 static bool post_to(struct report_post *p, const struct rua *to, struct slice gzipped, bool any_certificate,
-                    struct arena *arena, struct https_reply *reply, struct error *why)
+                    time_ms end, struct arena *arena, struct https_reply *reply, struct error *why)
 {
     struct https_post post = {
-        .to = { .host = to->host, .port = to->port, .path = to->path, .most = REPLY_MAX, .deadline = clock_now() + POST_MS },
+        .to = { .host = to->host, .port = to->port, .path = to->path, .most = REPLY_MAX, .deadline = end },
         .media_type = "application/tlsrpt+gzip",
         .body = gzipped,
         .any_certificate = any_certificate,
@@ -114,20 +144,23 @@ static bool post_to(struct report_post *p, const struct rua *to, struct slice gz
     if (!host_addresses_find(p->resolver, to->host, to->port, arena, &found, why))
         return false;
     post.to.addresses = found.at;
-    post.to.address_count = found.count;
+    post.to.address_count = allowed(p->start->config, &found);
+    if (post.to.address_count == 0)
+        return fail(why, E_CONNECT, "%s is at an address that no report is posted to; see private-addresses", to->host);
     return https_post(p->https, &post, arena, reply, why);
 }
 
-static bool post_https(struct report_post *p, const struct rua *to, struct slice gzipped, struct arena *arena,
-                       struct report_try *t)
+static bool post_https(struct report_post *p, const struct rua *to, struct slice gzipped, time_ms latest,
+                       struct arena *arena, struct report_try *t)
 {
     struct error why = { 0 };
     struct https_reply reply;
-    bool answered = post_to(p, to, gzipped, false, arena, &reply, &why), unchecked = false;
+    time_ms most = clock_now() + POST_MS, end = most < latest ? most : latest;
+    bool answered = post_to(p, to, gzipped, false, end, arena, &reply, &why), unchecked = false;
 
     if (!answered && why.code == E_STS_WEBPKI) {
         unchecked = true;
-        answered = post_to(p, to, gzipped, true, arena, &reply, &why);
+        answered = post_to(p, to, gzipped, true, end, arena, &reply, &why);
     }
     if (!answered)
         t->words = arena_string(arena, slice_of(why.text));
@@ -170,9 +203,20 @@ static bool pack(const struct report *report, struct buf *gzipped, struct error 
     return report_write(report, &json, why) && gzip_pack(buf_slice(&json), gzipped, why);
 }
 
+void report_prepare(struct report_post *p, const struct rpt_record *record, struct report_state *s)
+{
+    for (size_t i = 0; i < record->count; i++) {
+        struct report_try *t = entry_of(s, record->rua[i].text);
+
+        if (t && t->id == 0 && record->rua[i].scheme == RUA_MAILTO)
+            t->id = message_id_new(&p->ids, clock_wall());
+    }
+}
+
 void report_post(struct report_post *p, const struct report *report, const char *domain, const struct rpt_record *record,
                  struct arena *arena, struct report_state *s)
 {
+    time_ms end = clock_now() + REPORT_POST_MS;
     auto_buf struct buf gzipped = { 0 };
     struct error why = { 0 };
 
@@ -181,7 +225,7 @@ void report_post(struct report_post *p, const struct report *report, const char 
         s->problem = arena_string(arena, slice_of(why.text));
         return;
     }
-    for (size_t i = 0; i < record->count && !fiber_is_cancelled(); i++) {
+    for (size_t i = 0; i < record->count && !fiber_is_cancelled() && clock_now() < end; i++) {
         const struct rua *to = &record->rua[i];
         struct report_try *t = entry_of(s, to->text);
 
@@ -189,7 +233,7 @@ void report_post(struct report_post *p, const struct report *report, const char 
             continue;
         t->done = to->scheme == RUA_MAILTO
                       ? post_mail(p, report, domain, to, buf_slice(&gzipped), arena, t)
-                      : post_https(p, to, buf_slice(&gzipped), arena, t);
+                      : post_https(p, to, buf_slice(&gzipped), end, arena, t);
         log_try(report, domain, t);
     }
 }

@@ -31,6 +31,7 @@ void report_state_encode(const struct report_state *s, struct buf *out)
     buf_u8(out, (uint8_t)s->count);
     for (size_t i = 0; i < s->count; i++) {
         buf_block(out, slice_of(s->to[i].to));
+        buf_u64(out, s->to[i].id);
         buf_u8(out, s->to[i].done);
         buf_block(out, slice_of(s->to[i].words));
     }
@@ -57,6 +58,7 @@ bool report_state_decode(struct slice bytes, struct arena *arena, struct report_
         return false;
     for (size_t i = 0; i < s.count && !in.failed; i++) {
         s.to[i].to = arena_string(arena, cursor_block(&in));
+        s.to[i].id = cursor_u64(&in);
         s.to[i].done = cursor_u8(&in);
         s.to[i].words = arena_string(arena, cursor_block(&in));
     }

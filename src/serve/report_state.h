@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "queue/message_id.h"
 #include "tlsrpt/record.h"
 
 enum report_stage {
@@ -23,6 +24,7 @@ const char *report_stage_name(enum report_stage s);     /* "waiting" "sent" "not
 
 struct report_try {
     const char *to;             /* the URI as published */
+    message_id id;              /* by mail: of its message, the same for every try; 0: none yet */
     bool done;
     const char *words;          /* "queued as 01j9x...", "HTTP status 201", why not */
 };

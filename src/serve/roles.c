@@ -23,7 +23,7 @@ const char *role_name(enum link_role r)
 
 unsigned role_makers(enum link_role r)
 {
-    return r > LINK_OUTBOUND ? REPORT_MAKERS : MAKERS;
+    return r == LINK_REPORT ? REPORT_MAKERS : MAKERS;
 }
 
 bool role_has_work(const struct config *c, enum link_role r)
@@ -35,6 +35,11 @@ bool role_has_work(const struct config *c, enum link_role r)
     case LINK_WEB: return c->web.listen_count > 0;
     default: return true;
     }
+}
+
+bool role_needs_keys(enum link_role r)
+{
+    return r == LINK_INBOUND || r == LINK_REPORT || r == LINK_WEB;
 }
 
 /* --- descriptors ------------------------------------------------------------------ */

@@ -11,6 +11,9 @@ const char *role_name(enum link_role r);        /* "store" "inbound" ... */
 /* Clerks are there only when the configuration gives them something to do. */
 bool role_has_work(const struct config *c, enum link_role r);
 
+/* Does it prove who we are, or sign? Others have no private key in their memory. */
+bool role_needs_keys(enum link_role r);
+
 /* So many processes of a kind can be told apart, those that drain included: by `maker`, from 0. */
 unsigned role_makers(enum link_role r);
 

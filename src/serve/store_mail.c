@@ -86,7 +86,7 @@ bool mail_take_accept(struct peer *p, struct slice body)
     struct arriving *a;
 
     arena_init(&arena, 2 * CHANNEL_FRAME_MAX);
-    if (!frame_get_accept(body, &arena, &f))
+    if (!frame_get_accept(body, &arena, &f) || (f.envelope.tls == TLS_REPORT && p->link.role != LINK_REPORT))
         return false;
     a = get_arriving(p, f.ticket);
     add_bytes(a, f.bytes);

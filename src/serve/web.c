@@ -136,7 +136,10 @@ static void keep_report(struct desk *d, const struct http_request *r, const stru
     struct error why = { 0 };
     bool known = false;
 
-    if (is_day_full(d, a)) {
+    if (report->foreign) {          /* nobody vouches for it, and it is none of our business (TLSRPT-095) */
+        answer_say(a, 403, "this report is about none of our domains");
+        log_refused(r, a, NULL, "it is about none of our domains");
+    } else if (is_day_full(d, a)) {
         log_refused(r, a, NULL, "enough reports were taken today");
     } else if (!intake_keep(&d->intake, report, &known, &why)) {
         if (why.code == E_LIMIT)

@@ -7,11 +7,16 @@
 
 /* Parts are tried in this order: what says that it is a report, then what could be one whatever it is called. */
 enum promise { IS_REPORT, MAY_BE_REPORT, IS_NONE };
-enum { CANDIDATES_MAX = 8 };        /* of each */
 
 struct letter_parts {
-    struct mime_part at[IS_NONE][CANDIDATES_MAX];
+    struct mime_part at[IS_NONE][REPORT_LETTER_TRIES];
     size_t count[IS_NONE];
+};
+
+/* What the parts may still cost: a stranger chose how many there are, and how large. */
+struct budget {
+    unsigned tries;
+    size_t bytes;                   /* of JSON */
 };
 
 static enum promise promise_of(const struct mime_part *part)
@@ -20,6 +25,9 @@ static enum promise promise_of(const struct mime_part *part)
 
     if (slice_starts(type, SLICE("application/tlsrpt")))
         return IS_REPORT;
+    /* What is quoted in a bounce, or forwarded, is not what the sender of this message says. */
+    if (slice_starts(type, SLICE("message/")) || slice_equal(type, SLICE("text/rfc822-headers")))
+        return IS_NONE;
     return slice_equal(type, SLICE("text/html")) || slice_starts(type, SLICE("image/")) ? IS_NONE : MAY_BE_REPORT;
 }
 
@@ -49,13 +57,14 @@ static bool collect(void *arg, const struct mime_part *part)
 
     if (promise == IS_NONE || (promise == MAY_BE_REPORT && !begins_like_report(part)))
         return true;
-    if (parts->count[promise] < CANDIDATES_MAX)
+    if (parts->count[promise] < REPORT_LETTER_TRIES)
         parts->at[promise][parts->count[promise]++] = *part;
-    return parts->count[IS_REPORT] < CANDIDATES_MAX;
+    return parts->count[IS_REPORT] < REPORT_LETTER_TRIES;
 }
 
 /* What the part says of its encoding may be wrong: then its bytes are the report. */
-static bool read_part(const struct mime_part *part, struct arena *arena, struct report_letter *out, struct error *why)
+static bool read_part(const struct mime_part *part, size_t *most, struct arena *arena, struct report_letter *out,
+                      struct error *why)
 {
     auto_buf struct buf decoded = { 0 };
     bool good;
@@ -63,18 +72,19 @@ static bool read_part(const struct mime_part *part, struct arena *arena, struct 
     buf_init(&decoded, REPORT_MESSAGE_MAX);
     good = transfer_decode(part->encoding, part->body, &decoded, why);
     if (looks_like_report(part->body) && !looks_like_report(buf_slice(&decoded)))
-        return report_read(slice_trim(part->body), arena, &out->report, &out->notes, why);
-    return good && report_read(buf_slice(&decoded), arena, &out->report, &out->notes, why);
+        return report_read_within(slice_trim(part->body), most, arena, &out->report, &out->notes, why);
+    return good && report_read_within(buf_slice(&decoded), most, arena, &out->report, &out->notes, why);
 }
 
 /* The first that can be read; else why the first cannot. */
-static bool read_parts(const struct letter_parts *parts, enum promise promise, struct arena *arena,
+static bool read_parts(const struct letter_parts *parts, enum promise promise, struct budget *left, struct arena *arena,
                        struct report_letter *out, struct error *first)
 {
-    for (size_t i = 0; i < parts->count[promise]; i++) {
+    for (size_t i = 0; i < parts->count[promise] && left->tries > 0; i++) {
         struct error reason = { 0 };
 
-        if (read_part(&parts->at[promise][i], arena, out, &reason))
+        left->tries--;
+        if (read_part(&parts->at[promise][i], &left->bytes, arena, out, &reason))
             return true;
         if (first->code == E_NONE)
             *first = reason;
@@ -170,15 +180,18 @@ const struct letter_parts *letter_open(struct slice message, struct arena *arena
     letter.domain = lower_field(header, SLICE("TLS-Report-Domain"), arena);
     if (!domain_is_valid(slice_of(letter.domain), true))
         letter.domain = "";
+    letter.encoded = mime_field_count(header, SLICE("Content-Transfer-Encoding")) > 0;
     *out = letter;
     return parts;
 }
 
 bool letter_read(const struct letter_parts *parts, struct arena *arena, struct report_letter *out, struct error *why)
 {
+    struct budget left = { REPORT_LETTER_TRIES, REPORT_LETTER_JSON_MAX };
     struct error first = { 0 };
 
-    if (read_parts(parts, IS_REPORT, arena, out, &first) || read_parts(parts, MAY_BE_REPORT, arena, out, &first)) {
+    if (read_parts(parts, IS_REPORT, &left, arena, out, &first) ||
+        read_parts(parts, MAY_BE_REPORT, &left, arena, out, &first)) {
         fill_domains(out);
         return !arena->failed || fail(why, E_LIMIT, "the report is too large to be kept");
     }

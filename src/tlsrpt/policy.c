@@ -228,9 +228,10 @@ bool report_policy_decode(struct slice bytes, struct arena *arena, struct report
 uint64_t report_hash(struct slice bytes)
 {
     uint8_t digest[SHA256_BYTES];
-    struct cursor in = cursor_over(slice(digest, sizeof digest));
+    struct cursor in;
 
     sha256_of(bytes, digest);
+    in = cursor_over(slice(digest, sizeof digest));
     return cursor_u64(&in);
 }
 

@@ -462,22 +462,36 @@ static bool read_json(struct slice json, struct reading *r, struct report *out, 
     return good;
 }
 
-bool report_read(struct slice bytes, struct arena *arena, struct report *out, struct report_notes *notes, struct error *why)
+bool report_read_within(struct slice bytes, size_t *most, struct arena *arena, struct report *out, struct report_notes *notes,
+                        struct error *why)
 {
     struct report_notes noted = { .count = 0 };
     struct reading r = { arena, &noted };
     auto_buf struct buf json = { 0 };
+    const size_t room = *most;
 
     if (gzip_is(bytes)) {
-        buf_init(&json, REPORT_JSON_MAX);
-        if (!gzip_unpack(bytes, &json, why))
+        bool good;
+
+        buf_init(&json, room);
+        good = gzip_unpack(bytes, &json, why);
+        *most = room - buf_len(&json);
+        if (!good)
             return false;
         bytes = buf_slice(&json);
+    } else if (bytes.len > room) {
+        return fail(why, E_LIMIT, "the report has %zu bytes, at most %zu are read", bytes.len, room);
     }
-    if (bytes.len > REPORT_JSON_MAX)
-        return fail(why, E_LIMIT, "the report has %zu bytes, at most %d are read", bytes.len, REPORT_JSON_MAX);
+    *most = room - bytes.len;
     if (!read_json(bytes, &r, out, why))
         return false;
     *notes = noted;
     return true;
+}
+
+bool report_read(struct slice bytes, struct arena *arena, struct report *out, struct report_notes *notes, struct error *why)
+{
+    size_t most = REPORT_JSON_MAX;
+
+    return report_read_within(bytes, &most, arena, out, notes, why);
 }

@@ -9,6 +9,8 @@
 enum {
     REPORT_MESSAGE_MAX = 10 * 1024 * 1024,      /* bytes of a message or a request's body */
     REPORT_JSON_MAX = 64 * 1024 * 1024,         /* unpacked */
+    REPORT_LETTER_JSON_MAX = 32 * 1024 * 1024,  /* of a message: of all its parts that are tried */
+    REPORT_LETTER_TRIES = 2,                    /* parts of a message that are read, should the first be none */
     REPORT_VALUES_MAX = 200000,                 /* JSON values: what is read of them takes many times their bytes */
     REPORT_VALUE_MAX = 1024 * 1024,             /* bytes of one string, before it is cut to what is kept */
     REPORT_DEPTH_MAX = 32,                      /* of nested JSON; a report has 6 */
@@ -31,8 +33,9 @@ struct report_notes {
 bool report_read(struct slice bytes, struct arena *arena, struct report *out, struct report_notes *notes,
                  struct error *why) must_check;
 
-/* A whole message: finds the report among its parts, of whatever shape (TLSRPT-091, -094). What the report itself says wins
- * over all fields; only a policy-domain that it does not name is taken from TLS-Report-Domain. E_NOT_FOUND: it has none;
+/* A whole message: finds the report among its parts, of whatever shape (TLSRPT-091, -094), but not in another message that
+ * it quotes. What the report itself says wins over all fields; only a policy-domain that it does not name is taken from
+ * TLS-Report-Domain. What all its parts may cost together is bounded (REPORT_LETTER_...). E_NOT_FOUND: it has none;
  * E_MALFORMED, E_LIMIT: what should be one cannot be read. */
 struct report_letter {
     struct report report;
@@ -40,6 +43,7 @@ struct report_letter {
     const char *from;               /* domain of From:, lower case; "" without one, or when there are several */
     const char *submitter;          /* TLS-Report-Submitter, lower case; some write their name here and no domain; "" */
     const char *domain;             /* TLS-Report-Domain, lower case; "" */
+    bool encoded;                   /* its own header has a Content-Transfer-Encoding */
 };
 bool report_letter_read(struct slice message, struct arena *arena, struct report_letter *out, struct error *why) must_check;
 

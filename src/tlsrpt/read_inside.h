@@ -14,8 +14,13 @@ struct slice report_text_cut(struct slice s, size_t most);
  * before any memory is spent on it. What is between its brackets is not judged. E_MALFORMED, E_LIMIT. */
 bool read_scan(struct slice text, struct slice *object, struct error *why) must_check;
 
+/* report_read, of a message that has more to try: `*most` is how much JSON may be read, and what was read is taken from it,
+ * well or badly. */
+bool report_read_within(struct slice bytes, size_t *most, struct arena *arena, struct report *out, struct report_notes *notes,
+                        struct error *why) must_check;
+
 /* The two steps of report_letter_read. First who a message is from, and which of its parts may be the report: costs a pass
- * over it, and unpacks nothing. NULL: E_NOT_FOUND, none may; E_LIMIT. Then the report itself. Memory from `arena`. */
+ * or some over it, and unpacks nothing. NULL: E_NOT_FOUND, none may; E_LIMIT. Then the report itself. Memory from `arena`. */
 struct letter_parts;
 const struct letter_parts *letter_open(struct slice message, struct arena *arena, struct report_letter *out,
                                        struct error *why) must_check;

@@ -21,6 +21,17 @@ TEST(counts_are_grouped_and_short_ones_fit_nine_columns)
     }
 }
 
+TEST(narrow_ones_fit_seven_columns)
+{
+    char text[FIGURE_MAX];
+
+    CHECK_TEXT(figure_narrow(0, text), "-");
+    CHECK_TEXT(figure_narrow(999999, text), "999,999");
+    CHECK_TEXT(figure_narrow(1000000, text), "1.0M");
+    CHECK_TEXT(figure_narrow(1500000, text), "1.5M");
+    CHECK_TEXT(figure_narrow(UINT64_MAX, text), "18.4E");
+}
+
 TEST(shares_have_one_decimal_and_hide_nothing)
 {
     char text[FIGURE_MAX];
@@ -81,6 +92,38 @@ TEST(a_cell_of_csv_is_text_and_nothing_else)
     buf_init(&out, 4096);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         CHECK_TEXT(csv(rows[i].text, &out), rows[i].cell);
+}
+
+/* An open quote would take the rows below into its cell. */
+TEST(a_long_cell_of_csv_is_cut_before_its_last_quote)
+{
+    static const char *const starts[] = { "", "=", "a,", "," };
+    char text[3000];
+    auto_buf struct buf out = { 0 };
+    size_t quotes = 0;
+
+    buf_init(&out, CSV_CELL_MAX + 1);
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        memset(text, '"', sizeof text - 1);
+        memcpy(text, starts[i], strlen(starts[i]));
+        text[sizeof text - 1] = '\0';
+        CHECK(strlen(csv(text, &out)) <= CSV_CELL_MAX && !out.failed);
+        quotes = 0;
+        for (const char *c = buf_slice(&out).at; *c; c++)
+            quotes += *c == '"';
+        CHECK(buf_slice(&out).at[buf_len(&out) - 2] == '"' && quotes % 2 == 0 && quotes > 2000);
+    }
+}
+
+TEST(a_cell_that_has_no_room_is_left_out_whole)
+{
+    auto_buf struct buf out = { 0 };
+
+    buf_init(&out, 8);
+    buf_add(&out, SLICE("x,"));
+    csv_text(&out, "a,b,c,d");
+    CHECK(out.failed);
+    CHECK_SLICE(buf_slice(&out), "x,");
 }
 
 TEST(text_of_a_page_cannot_become_markup)

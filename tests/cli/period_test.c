@@ -37,7 +37,7 @@ TEST(what_is_no_day_is_told)
         { "999w", NULL }, { "yesterday", NULL }, { "2026-11-31", NULL }, { "2026-02-29", NULL }, { "2026-00-10", NULL },
         { "2026-10-00", NULL }, { "2026-1-1", NULL }, { "1970-01-01", NULL }, { "2026-11-22T", NULL }, { "7d", "" },
         { "7d", "tomorrow" }, { "2026-11-23", NULL }, { "2026-11-21", "2026-11-20" }, { "2010-01-01", NULL },
-        { "7d", "99999d" },
+        { "7d", "99999d" }, { "4294967297d", NULL },
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -47,6 +47,36 @@ TEST(what_is_no_day_is_told)
         CHECK(!period_parse(rows[i][0], rows[i][1], TODAY, &p, &why));
         CHECK(why.code == E_USAGE && why.text[0] && p.since == 1);
     }
+}
+
+TEST(a_period_that_is_too_long_is_told_the_limit)
+{
+    static const char *const rows[] = { "5000d", "900w", "2000-01-01" };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct period p;
+        struct error why = { 0 };
+
+        CHECK(!period_parse(rows[i], NULL, TODAY, &p, &why));
+        CHECK(strstr(why.text, rows[i]) && strstr(why.text, "3660"));
+    }
+}
+
+TEST(a_day_is_named_or_counted_back)
+{
+    static const struct { const char *text; uint32_t day; } rows[] = {
+        { "today", TODAY }, { "yesterday", TODAY - 1 }, { "0d", TODAY }, { "1d", TODAY - 1 }, { "1w", TODAY - 7 },
+        { "2026-11-21", TODAY - 1 }, { "2026-11-30", TODAY + 8 },
+    };
+    static const char *const none[] = { "", "-c", "Today", "tomorrow", "d", "-1d", "99999d", "2026-02-30", "2026-11-21x" };
+    uint32_t day;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        CHECK(period_parse_day(rows[i].text, TODAY, &day));
+        CHECK_EQUAL(day, rows[i].day);
+    }
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        CHECK(!period_parse_day(none[i], TODAY, &day));
 }
 
 TEST(a_period_is_told_with_its_length)

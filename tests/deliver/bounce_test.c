@@ -25,7 +25,7 @@ static const struct outcome outcomes[] = {
 
 TEST(a_bounce_goes_back_to_the_sender_about_what_failed_only)
 {
-    struct routing routing;
+    struct routing routing = { 0 };
     struct bounce_settings s = settings(&routing);
     struct envelope original = { .id = 77, .sender = "sender@example.com", .arrived = 1700000000000 };
     struct bounce b;
@@ -49,7 +49,7 @@ TEST(a_bounce_goes_back_to_the_sender_about_what_failed_only)
 
 TEST(a_null_sender_never_gets_a_bounce)
 {
-    struct routing routing;
+    struct routing routing = { 0 };
     struct bounce_settings s = settings(&routing);
     struct envelope original = { .id = 77, .sender = "" };
     struct bounce b;
@@ -61,7 +61,7 @@ TEST(a_null_sender_never_gets_a_bounce)
 
 TEST(nothing_failed_makes_no_bounce)
 {
-    struct routing routing;
+    struct routing routing = { 0 };
     struct bounce_settings s = settings(&routing);
     struct envelope original = { .id = 77, .sender = "sender@example.com" };
     struct bounce b;
@@ -74,7 +74,7 @@ TEST(nothing_failed_makes_no_bounce)
 TEST(thousands_of_failures_still_make_a_bounce_of_bounded_size)
 {
     static struct outcome many[1000];
-    struct routing routing;
+    struct routing routing = { 0 };
     struct bounce_settings s = settings(&routing);
     struct envelope original = { .id = 77, .sender = "sender@example.com" };
     struct bounce b;
@@ -97,7 +97,7 @@ TEST(a_notice_takes_over_what_its_message_asked_of_tls)
     const struct slice whole = SLICE("TLS-Required: No\r\nSubject: hello\r\n\r\nthe secret of the message\r\n");
 
     for (size_t i = 0; i < 6; i++) {
-        struct routing routing;
+        struct routing routing = { 0 };
         struct bounce_settings s = settings(&routing);
         struct envelope original = { .id = 77, .sender = "sender@example.com", .tls = asked[i / 2] };
         struct header_scan header;
@@ -126,7 +126,7 @@ TEST(the_codes_of_requiretls_reach_the_sender)      /* REQTLS-026 */
     };
 
     for (size_t i = 0; i < 2; i++) {
-        struct routing routing;
+        struct routing routing = { 0 };
         struct bounce_settings s = settings(&routing);
         struct envelope original = { .id = 77, .sender = "sender@example.com", .tls = TLS_REQUIRED };
         struct outcome o = { .address = "b@example.net", .status = "", .why = "" };

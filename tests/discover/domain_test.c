@@ -123,6 +123,21 @@ TEST(findings_are_not_kept_longer_than_the_policy)
     CHECK_EQUAL(domain_keep(&t.found, 1000000), HOURS(1));
 }
 
+/* It may be there a moment later, and counts from then on. */
+TEST(findings_without_a_policy_that_could_not_be_had_are_kept_for_a_minute)
+{
+    static const struct sts_policy policy = { .mode = STS_MODE_ENFORCE };
+    struct error why = { 0 };
+
+    begin("example.org", false);
+    t.found.sts.unknown = true;
+    fail(&t.found.sts.problem, E_STS_FETCH, "the policy of example.org did not come in time");
+    CHECK(!domain_must_wait(&t.found, &why));
+    CHECK_ID("MTASTS-032", domain_keep(&t.found, 0) == DOMAIN_KEEP_LEAST);
+    t.found.sts = (struct sts_view){ .policy = &policy, .expires = DAYS(1), .problem = t.found.sts.problem };
+    CHECK_EQUAL(domain_keep(&t.found, 0), HOURS(1));        /* a refresh that failed leaves the kept one in force */
+}
+
 TEST(a_domain_without_mail_hosts_is_known_to_have_none)
 {
     struct error why = { 0 };

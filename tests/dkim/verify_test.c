@@ -106,7 +106,7 @@ TEST(each_kind_of_key_and_canonical_form_passes)
         "From: a\r\n",
         "From: a\n\nbody\nhere\n\n\n",
         "Subject: x\n y\nFrom: a\n",
-        "From: a\r\nsubject : b\r\nSubject: c\r\n\r\n\r\n\r\n",
+        "From: a\r\nsubject : b\r\nReceived: c\r\nReceived: d\r\n\r\n\r\n\r\n",
     };
 
     for (int shape = 0; shape < 8; shape++) {
@@ -359,6 +359,51 @@ TEST(headers_with_a_defect_make_signatures_invalid)
     expect(judge("Subject: a\r\n\r\nx\r\n", &wish, &zone), DKIM_INVALID, "no From");
     expect(judge("From: a\r\nno field\r\n\r\nx\r\n", &wish, &zone), DKIM_INVALID, "no field");
     CHECK_EQUAL(zone.asked, 0);
+}
+
+/* RFC 6376 8.15: on top of a message that quotes anything, a Content-Type could make a part of what is quoted. */
+TEST(a_field_that_stands_more_often_than_is_signed_makes_a_signature_invalid)
+{
+    struct hand_zone zone = zone_with(hand_record(SIGNATURE_ED25519));
+
+    for (size_t i = 0; i < DKIM_SINGLE_COUNT; i++) {
+        const char *name = DKIM_SINGLE[i].at;
+        char message[300], once[100], twice[100], words[100];
+        struct hand_wish wish = { .kind = SIGNATURE_ED25519 };
+
+        snprintf(message, sizeof message, "%s : added\r\nFrom: a\r\n%s: signed\r\n\r\nx\r\n", name, name);
+        snprintf(once, sizeof once, "from:%s", name);
+        snprintf(twice, sizeof twice, "%s:From:%s", name, name);
+        snprintf(words, sizeof words, "more %s fields than are signed", name);
+        wish.names = once;
+        expect(judge(message, &wish, &zone), DKIM_INVALID, words);
+        wish.names = twice;
+        expect(judge(message, &wish, &zone), DKIM_PASS, "");
+        wish.names = "From";
+        expect(judge(message, &wish, &zone), DKIM_PASS, "");
+        CHECK(!dkim_field_is(DKIM_SINGLE[i], SLICE("From")));
+    }
+    expect(judge("Received: a\r\nFrom: a\r\nReceived: b\r\n\r\n",
+                 &(struct hand_wish){ .kind = SIGNATURE_ED25519, .names = "From:Received" }, &zone), DKIM_PASS, "");
+}
+
+TEST(a_signature_covers_what_it_names_if_it_passed)
+{
+    struct hand_zone zone = zone_with(hand_record(SIGNATURE_ED25519));
+    struct hand_wish wish = { .kind = SIGNATURE_ED25519, .names = "From:\r\n subject : Content-TYPE" };
+    struct dkim_result result[DKIM_RESULTS_MAX];
+    auto_buf struct buf out = { 0 };
+
+    buf_init(&out, 10000);
+    hand_sign(SLICE(MESSAGE), &wish, &out);
+    CHECK_EQUAL(hand_verify(buf_slice(&out), &zone, result), 1);
+    CHECK(dkim_covers(result, SLICE("From")) && dkim_covers(result, SLICE("Subject")));
+    CHECK(dkim_covers(result, SLICE("content-type")));      /* there is none, and none may be added */
+    CHECK(!dkim_covers(result, SLICE("Date")) && !dkim_covers(result, SLICE("Content")) && !dkim_covers(result, SLICE("")));
+    buf_add(&out, SLICE("more\r\n"));
+    CHECK_EQUAL(hand_verify(buf_slice(&out), &zone, result), 1);
+    CHECK(!dkim_covers(result, SLICE("From")));
+    CHECK(!dkim_covers(&(struct dkim_result){ .verdict = DKIM_FAIL, .names = SLICE("From") }, SLICE("From")));
 }
 
 TEST(a_header_without_end_is_invalid)

@@ -6,7 +6,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const struct dkim_result signature = { DKIM_PASS, "example.com", "s", "" };
+    const struct dkim_result signature = { DKIM_PASS, "example.com", "s", "",
+                                            SLICE("From:Content-Type:Content-Transfer-Encoding:TLS-Report-Submitter") };
     auto_arena struct arena arena = { 0 };
     struct report_letter letter;
     struct error why = { 0 };

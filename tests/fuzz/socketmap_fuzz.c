@@ -10,7 +10,8 @@ static void check_key(struct slice text)
     struct map_key key, again;
 
     map_key_parse(text, 25, &key);
-    if (key.kind == MAP_KEY_NOTHING)
+    assert((key.kind == MAP_KEY_UNCLEAR) == (key.why != NULL));
+    if (key.kind == MAP_KEY_NOTHING || key.kind == MAP_KEY_UNCLEAR)
         return;
     assert(key.port != 0 && key.name[0] != '.' && strlen(key.name) > 0 && strlen(key.name) < sizeof key.name);
     map_key_parse(slice_of(key.name), key.port, &again);

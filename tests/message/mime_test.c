@@ -214,6 +214,33 @@ static size_t leaves_at_depth(int depth, bool *walked)
     return seen;
 }
 
+TEST(dashes_that_begin_no_delimiter_are_text)
+{
+    CHECK_LEAVES("Content-Type: multipart/mixed; boundary=b\n\n--b\n\na--b\n--\n--bb\n -\n---b\n--B\n-\n--b\n\nx\n--b--\n--b\n\ny\n",
+                 "text/plain[a--b\n--\n--bb\n -\n---b\n--B\n-]text/plain[x]");
+    CHECK_LEAVES("Content-Type: multipart/mixed; boundary=b\n\n\n--b", "text/plain[]");
+}
+
+TEST(fields_are_looked_for_in_so_much_of_a_header)
+{
+    auto_buf struct buf message = { 0 };
+    struct slice header, body, value;
+
+    buf_init(&message, 2 * MIME_HEADER_MAX);
+    while (buf_len(&message) < MIME_HEADER_MAX - 4)
+        buf_add(&message, SLICE("a:\n"));
+    while (buf_len(&message) < MIME_HEADER_MAX)
+        buf_add(&message, SLICE("\t"));
+    buf_add(&message, SLICE("\nLate: x\n\nbody"));
+    mime_split(buf_slice(&message), &header, &body);
+    CHECK_EQUAL(header.len, MIME_HEADER_MAX);
+    CHECK(!mime_field(header, SLICE("Late"), &value));
+    CHECK_SLICE(body, "body");
+    mime_split(slice_first(buf_slice(&message), buf_len(&message) - 5), &header, &body);
+    CHECK_EQUAL(header.len, MIME_HEADER_MAX);
+    CHECK_SLICE(body, "");
+}
+
 TEST(a_hundred_nested_parts_are_not_followed_down)
 {
     bool walked;

@@ -258,3 +258,21 @@ TEST(hosts_with_and_without_ports_are_read)
     CHECK(host_port_parse(slice(long_name, 255), 25, &host, &port, &why));
     CHECK(!host_port_parse(slice(long_name, 256), 25, &host, &port, &why));
 }
+
+TEST(what_the_internet_does_not_route_is_not_public)        /* RFC 6890 */
+{
+    static const char *const inside[] = { "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254",
+        "100.64.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "198.18.0.1", "::1", "::", "fe80::1", "fd00::1", "ff02::1",
+        "::ffff:127.0.0.1", "::ffff:10.0.0.1" };
+    static const char *const outside[] = { "8.8.8.8", "172.32.0.1", "100.128.0.1", "11.0.0.1", "2001:db8::1", "2a00:1450::1",
+        "::ffff:8.8.8.8" };
+    struct address a;
+
+    for (size_t i = 0; i < sizeof inside / sizeof *inside; i++) {
+        CHECK(address_parse_ip(slice_of(inside[i]), &a));
+        if (address_is_public(&a))
+            fail_msg("%s is not public", inside[i]);
+    }
+    for (size_t i = 0; i < sizeof outside / sizeof *outside; i++)
+        CHECK(address_parse_ip(slice_of(outside[i]), &a) && address_is_public(&a));
+}

@@ -2,13 +2,18 @@
 
 #include "postfix/answers.h"
 
-static void put(struct answers *a, const char *question, const char *reply, time_ms expires)
+static void put_of(struct answers *a, const char *question, const char *domain, const char *reply, time_ms expires)
 {
     struct answer answer = { .expires = expires, .refresh = expires };
 
     answer.replies[ANSWER_SOCKETMAP] = slice_of(reply);
     answer.replies[ANSWER_TCP_TABLE] = slice_of("table");
-    answers_put(a, slice_of(question), &answer);
+    answers_put(a, slice_of(question), slice_of(domain), &answer);
+}
+
+static void put(struct answers *a, const char *question, const char *reply, time_ms expires)
+{
+    put_of(a, question, question, reply, expires);
 }
 
 static const char *found(struct answers *a, const char *question, time_ms now)
@@ -64,23 +69,23 @@ TEST(large_ones_leave_room_for_few)
     struct answer answer = { .expires = 10, .refresh = 10 };
 
     answer.replies[ANSWER_REPORTED] = slice(text, sizeof text);
-    answers_put(a, SLICE("a"), &answer);
-    answers_put(a, SLICE("b"), &answer);
-    answers_put(a, SLICE("c"), &answer);
+    answers_put(a, SLICE("a"), SLICE("a"), &answer);
+    answers_put(a, SLICE("b"), SLICE("b"), &answer);
+    answers_put(a, SLICE("c"), SLICE("c"), &answer);
     CHECK_EQUAL(answers_count(a), 3);
-    answers_put(a, SLICE("b"), &answer);
+    answers_put(a, SLICE("b"), SLICE("b"), &answer);
     CHECK_EQUAL(answers_count(a), 3);
-    answers_put(a, SLICE("d"), &answer);
+    answers_put(a, SLICE("d"), SLICE("d"), &answer);
     CHECK_EQUAL(answers_count(a), 3);
     CHECK(!answers_find(a, SLICE("a"), 0) && answers_find(a, SLICE("c"), 0));
     answer.replies[ANSWER_TCP_TABLE] = answer.replies[ANSWER_SOCKETMAP] = answer.replies[ANSWER_REPORTED];
-    answers_put(a, SLICE("e"), &answer);
+    answers_put(a, SLICE("e"), SLICE("e"), &answer);
     CHECK_EQUAL(answers_count(a), 1);
     answer.replies[ANSWER_TCP_TABLE].len = 0;
     answer.replies[ANSWER_SOCKETMAP].len = 0;
     answers_free(a);
     a = answers_new(100, 2000, 1);
-    answers_put(a, SLICE("a"), &answer);
+    answers_put(a, SLICE("a"), SLICE("a"), &answer);
     CHECK_EQUAL(answers_count(a), 0);
     answers_free(a);
 }
@@ -98,6 +103,49 @@ TEST(many_come_and_go)
     for (int i = 0; i < 5000; i++) {
         snprintf(name, sizeof name, "domain%d.example.org", i);
         CHECK_TEXT(found(a, name, 0), i < 4000 ? "none" : name);
+    }
+    answers_free(a);
+}
+
+TEST(a_domain_is_forgotten_under_all_its_keys)
+{
+    struct answers *a = answers_new(10, 1 << 20, 1);
+
+    put_of(a, "example.org", "example.org", "1", 10);
+    put_of(a, "example.org:25", "example.org", "2", 10);
+    put_of(a, "example.org.", "example.org", "3", 10);
+    put_of(a, "example.org:25", "example.org", "4", 10);        /* in the place of the former */
+    put_of(a, "example.net:25", "example.net", "5", 10);
+    answers_forget(a, SLICE("example.or"));
+    answers_forget(a, SLICE("example.org:25"));                 /* is no domain */
+    CHECK_EQUAL(answers_count(a), 4);
+    answers_forget(a, SLICE("example.org"));
+    CHECK_EQUAL(answers_count(a), 1);
+    CHECK_TEXT(found(a, "example.org", 0), "none");
+    CHECK_TEXT(found(a, "example.org:25", 0), "none");
+    CHECK_TEXT(found(a, "example.org.", 0), "none");
+    CHECK_TEXT(found(a, "example.net:25", 0), "5");
+    put_of(a, "example.org.", "example.org", "6", 10);
+    CHECK_TEXT(found(a, "example.org.", 0), "6");
+    answers_free(a);
+}
+
+/* Some give way to others meanwhile; what is left of each domain goes at once, and nothing else. */
+TEST(domains_with_many_keys_come_and_go)
+{
+    struct answers *a = answers_new(500, 1 << 20, 9);
+    char domain[32], key[40];
+
+    for (int i = 0; i < 2000; i++) {
+        snprintf(domain, sizeof domain, "d%d.example.org", i % 50);
+        snprintf(key, sizeof key, "%s:%d", domain, i + 1);
+        put_of(a, key, domain, "x", 10);
+    }
+    CHECK_EQUAL(answers_count(a), 500);
+    for (int i = 0; i < 50; i++) {
+        snprintf(domain, sizeof domain, "d%d.example.org", i);
+        answers_forget(a, slice_of(domain));
+        CHECK_EQUAL(answers_count(a), 500 - 10 * (size_t)(i + 1));
     }
     answers_free(a);
 }

@@ -94,7 +94,7 @@ TEST(what_cannot_be_run_is_an_error)
         struct order o = { .arguments = { bad[i] } };
 
         run(&o);
-        CHECK(!o.ended && o.why.code == E_SYSTEM && strstr(o.why.text, "cannot run"));
+        CHECK(!o.ended && o.why.code == E_USAGE && strstr(o.why.text, "cannot run"));
     }
 }
 

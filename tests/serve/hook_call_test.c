@@ -103,7 +103,7 @@ TEST(a_command_that_is_not_there_was_not_told)
     const char *const command[] = { "/nonexistent/tell-admin", "--urgent", NULL };
     struct try t = call(&(struct hook_config){ .name = "mail", .command = command, .timeout = SECONDS(10) });
 
-    CHECK(!t.told && t.why.code == E_SYSTEM && strstr(t.why.text, "cannot run /nonexistent/tell-admin"));
+    CHECK(!t.told && t.why.code == E_USAGE && strstr(t.why.text, "cannot run /nonexistent/tell-admin"));
 }
 
 /* --- webhooks -------------------------------------------------------------------- */

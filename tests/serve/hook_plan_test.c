@@ -250,6 +250,83 @@ TEST(one_that_is_always_refused_holds_up_no_other)
     CHECK(taken == 50 && refused > 5 && refused < 15);
 }
 
+TEST(after_an_outage_all_is_told_in_the_order_of_what_happened)
+{
+    struct hook_telling t;
+    char subject[20];
+
+    begin_one(HOURS(1));
+    for (int i = 0; i < 12; i++) {              /* one every five seconds, while nobody answers */
+        snprintf(subject, sizeof subject, "%d.example", i);
+        note(subject, now, 1);
+        while (next(&t))
+            end(0, HOOK_CALL_FAILED, NULL);
+        now += SECONDS(5);
+    }
+    note("3.example", start + SECONDS(15), 8);  /* more of it does not cost it its place */
+    now = hook_plan_due(plan);
+    for (int i = 0; i < 12; i++) {
+        snprintf(subject, sizeof subject, "%d.example", i);
+        CHECK_EQUAL(told(0, subject), i == 3 ? 8 : 1);
+    }
+    CHECK(nothing() && hook_plan_due(plan) == TIME_NEVER);
+}
+
+TEST(no_outage_is_so_long_that_the_order_is_lost)
+{
+    struct hook_telling t;
+    char subject[20];
+
+    for (int outage = 1; outage < 12; outage++) {
+        begin_one(HOURS(1));
+        for (int i = 0; i < 6; i++, now++) {
+            snprintf(subject, sizeof subject, "%d.example", i);
+            note(subject, now, 1);
+        }
+        for (int i = 0; i < outage; i++, now = hook_plan_due(plan))
+            while (next(&t))
+                CHECK_EQUAL(end(0, HOOK_CALL_FAILED, NULL), HOOK_AGAIN);
+        for (int i = 0; i < 6; i++) {
+            snprintf(subject, sizeof subject, "%d.example", i);
+            CHECK_EQUAL(told(0, subject), 1);
+        }
+        CHECK(nothing());
+    }
+}
+
+TEST(the_hook_rests_for_all_its_events_and_says_until_when)
+{
+    struct hook_telling t;
+    struct hook_done done;
+
+    begin_one(HOURS(1));
+    note("a.example", now, 1);
+    for (int i = 0; i < 2; i++) {
+        now = hook_plan_due(plan);
+        CHECK(next(&t));
+        end(0, HOOK_CALL_FAILED, &done);
+        note("b.example", now, 1);
+        CHECK(nothing());
+        CHECK_EQUAL(done.again, hook_plan_due(plan));
+        CHECK_EQUAL(done.again, now + SECONDS(i ? 20 : 10));
+    }
+}
+
+TEST(what_can_never_work_is_dropped_at_once)
+{
+    struct hook_telling t;
+    struct hook_done done;
+
+    begin_one(HOURS(1));
+    note("example.org", now, 3);
+    CHECK(next(&t));
+    CHECK_EQUAL(end(0, HOOK_CALL_USELESS, &done), HOOK_GIVEN_UP);
+    CHECK(done.told.told == 0 && done.told.count == 3 && done.told.calling == 0);
+    CHECK(nothing() && hook_plan_due(plan) == TIME_NEVER);
+    note("example.org", start, 4);          /* and mended meanwhile */
+    CHECK_EQUAL(told(0, "example.org"), 1);
+}
+
 TEST(a_dead_hook_rests_and_then_hears_all_at_once)
 {
     struct hook_telling t;
@@ -265,7 +342,7 @@ TEST(a_dead_hook_rests_and_then_hears_all_at_once)
         CHECK(next(&t));
         end(0, HOOK_CALL_FAILED, NULL);
     }
-    CHECK(calls < 20);
+    CHECK(calls < 30);
     for (int i = 0; i < 1000; i++)
         CHECK(next(&t) && end(0, HOOK_CALL_SUCCEEDED, NULL) == HOOK_TOLD);
     CHECK(nothing() && hook_plan_due(plan) == TIME_NEVER);

@@ -36,6 +36,8 @@ TEST(mail_that_waits_too_long_is_an_event_of_ours)
     CHECK_EQUAL(e.kind, EVENT_QUEUE_AGE);
     CHECK_TEXT(e.subject, "mx.example.org");
     CHECK_TEXT(e.what, "the oldest message in the queue has waited for 5 h 12 min (12 are there): postern queue list shows why");
+    f.messages = 1;
+    CHECK(hook_watch_queue(&config, &f, now, what, &e) && strstr(e.what, "(1 is there)"));
     f.oldest_arrival = 1;
     CHECK(hook_watch_queue(&config, &f, now, what, &e) && strstr(e.what, " days"));
 }

@@ -52,14 +52,15 @@ TEST(a_state_is_kept_as_it_is)
     auto_buf struct buf bytes = { 0 };
     const struct report_state s = { .stage = REPORT_SENT, .tries = 3, .first = 1000, .last = 5000, .sessions = 12,
         .failures = 4, .problem = "x", .count = 2,
-        .to = { { "mailto:a@example.org", true, "queued as 01j9x" }, { "https://example.org/", false, "HTTP status 500" } } };
+        .to = { { "mailto:a@example.org", 77, true, "queued as 01j9x" },
+                { "https://example.org/", 0, false, "HTTP status 500" } } };
     struct report_state back;
 
     arena_init(&arena, 64 * 1024);
     encode(&s, &bytes);
     CHECK(report_state_decode(buf_slice(&bytes), &arena, &back));
     CHECK(back.stage == REPORT_SENT && back.tries == 3 && back.first == 1000 && back.last == 5000 && back.count == 2);
-    CHECK(back.sessions == 12 && back.failures == 4 && back.to[0].done && !back.to[1].done);
+    CHECK(back.sessions == 12 && back.failures == 4 && back.to[0].done && !back.to[1].done && back.to[0].id == 77);
     CHECK_TEXT(back.to[1].to, "https://example.org/");
     CHECK_TEXT(back.to[0].words, "queued as 01j9x");
     CHECK_TEXT(back.problem, "x");
@@ -69,7 +70,7 @@ TEST(a_state_that_is_cut_or_longer_makes_no_sense)
 {
     auto_arena struct arena arena = { 0 };
     auto_buf struct buf bytes = { 0 };
-    const struct report_state s = { .problem = "", .count = 1, .to = { { "mailto:a@example.org", false, "" } } };
+    const struct report_state s = { .problem = "", .count = 1, .to = { { "mailto:a@example.org", 0, false, "" } } };
     struct report_state back;
 
     arena_init(&arena, 64 * 1024);

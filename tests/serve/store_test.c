@@ -210,6 +210,7 @@ static struct envelope an_envelope(message_id id)
 TEST(each_process_may_say_what_its_work_needs_and_no_more)
 {
     const struct tally one = { 5, SLICE("key"), 1 };
+    struct envelope usual = an_envelope(78);
     auto_buf struct buf body;
 
     begin();
@@ -218,6 +219,9 @@ TEST(each_process_may_say_what_its_work_needs_and_no_more)
     frame_put_body(&frame, 7, SLICE("bytes"));
     CHECK_TEXT(senders(FRAME_BODY), "ir");
     frame_put_accept(&frame, &(struct frame_accept){ 7, an_envelope(77), SLICE("bytes") });
+    CHECK_TEXT(senders(FRAME_ACCEPT), "r");             /* what goes whatever TLS does is nobody else's to post */
+    usual.tls = TLS_AS_USUAL;
+    frame_put_accept(&frame, &(struct frame_accept){ 8, usual, SLICE("bytes") });
     CHECK_TEXT(senders(FRAME_ACCEPT), "ir");
     buf_u64(&frame, 7);
     CHECK_TEXT(senders(FRAME_DROP), "ir");
@@ -542,6 +546,7 @@ TEST(what_an_inbound_process_brings_begins_with_its_head)
 
     begin();
     inbound = desk_of(LINK_INBOUND);
+    accept.envelope.tls = TLS_AS_USUAL;
     accept.envelope.head = SLICE("DKIM-Signature: x\r\n");
     buf_init(&frame, CHANNEL_FRAME_MAX);
     frame_put_accept(&frame, &accept);

@@ -127,6 +127,14 @@ def test_a_terminal_stays_in_its_columns(gate):
     assert "more; --top" not in clients(gate, "--top", "0")
 
 
+def test_roles_stand_in_the_same_order_everywhere(gate):
+    text = clients(gate)
+    assert text.index("Mail hosts (mx)") < text.index("Submission") and f"  {date(TODAY)}" in text
+    for roles in ([c["role"] for c in told(gate)["list"]],
+                  [row["role"] for row in csv.DictReader(io.StringIO(clients(gate, "--csv")))]):
+        assert roles == sorted(roles, key=["mx", "submission"].index)
+
+
 def test_the_list_of_those_to_write_to(gate):
     table = list(csv.DictReader(io.StringIO(clients(gate, "--export", "csv", "--if", "tls-minimum=1.2", "--if", "tls=required"))))
     assert list(table[0])[:6] == ["address", "name", "user", "role", "last-day", "messages"]
@@ -137,6 +145,7 @@ def test_the_list_of_those_to_write_to(gate):
         "scanner@example.org", "TLSv1.0", "45", "0", date(TODAY))
     assert who["2001:db8::5"]["problems"] == OLD and who["2001:db8::5"]["failed-sessions"] == "9"
     assert who["192.0.2.9"]["name"] == "'=2+5" and who["192.0.2.9"]["user"] == "'@SUM(A1)"
+    assert who["2001:db8::6"]["problems"] == "in clear where TLS is required" and who["2001:db8::6"]["failed-sessions"] == "4"
     everybody = clients(gate, "--export", "csv")
     assert "192.0.2.7" in everybody and "192.0.2.8" not in everybody and "\033" not in everybody
 
@@ -156,7 +165,8 @@ def test_nobody_is_said(shared_place, our_certificate):
 @pytest.mark.parametrize("arguments, complaint", [
     (["--if", "tls=maybe"], "tls=maybe"), (["--if", "tls-minimum=1.4"], "tls-minimum=1.4"), (["--if", "tls-minimum=1.0"], "1.0"),
     (["--by", "colour"], "--by colour"), (["--role", "web"], "--role web"), (["--export", "xml"], "--export xml"),
-    (["--since", "x"], "--since x"), (["--json", "--export", "csv"], "is enough"), (["--quiet"], "--quiet"), (["x"], "too much")])
+    (["--since", "x"], "--since x"), (["--json", "--export", "csv"], "is enough"), (["--quiet"], "--quiet is not known"),
+    (["--by"], "--by needs a value"), (["x"], "too much")])
 def test_wrong_arguments_are_told(gate, arguments, complaint):
     ended = gate.command("clients", "-c", gate.file, *arguments)
     assert ended.returncode == 64 and complaint in ended.stderr, ended.stderr

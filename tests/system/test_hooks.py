@@ -1,13 +1,16 @@
 """Hooks: the operator is told of events, by webhook and by command; once, not too often, and whatever fails on the way."""
 
+import base64
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from harness.mail import letter
 from harness.processes import command_line, descendants, eventually
@@ -147,6 +150,45 @@ def test_a_failed_call_is_repeated(gate, webhook):
     assert len(webhook.calls) == 2
 
 
+def test_after_an_outage_the_oldest_event_is_told_first(gate, webhook, sink):
+    gate.sections['hook "pager"'] = {"url": webhook.url, "events": ["blocked", "cleartext"]}
+    gate.destinations["example.com"] = {**gate.destinations["example.net"], "tls": {"level": "may"}}
+    webhook.status = 503
+    gate.start()
+    block(gate)
+    webhook.wait()
+    gate.hand_in(letter(), "carol@example.com")
+    sink.wait(1)
+    time.sleep(2)
+    failed = gate.events("hook.failed")[0]
+    webhook.status = 200
+    first, again, other = webhook.wait(3, 20)
+    assert first["event"] == again["event"] == "blocked" and other["event"] == "cleartext"
+    assert other["reason"] == "E_STARTTLS_NOT_OFFERED"
+    assert 9 <= webhook.calls[1][0] - webhook.calls[0][0] <= 13, failed
+
+
+def test_a_reload_tries_at_once(gate, webhook):
+    gate.sections['hook "pager"'] = {"events": ["blocked"], "url": webhook.url}
+    webhook.status = 503
+    gate.start()
+    block(gate)
+    webhook.wait(2, 20)                         # and now it would wait for 20 seconds
+    webhook.status = 204
+    eventually(lambda: len(gate.events("hook.failed")) == 2, 5, "it is in the log")
+    gate.reload()
+    webhook.wait(3, 8)
+
+
+def test_a_command_that_is_not_there_is_dropped_at_once(gate):
+    gate.sections['hook "mail"'] = {"command": ["/nonexistent/tell-admin"], "events": ["blocked"]}
+    gate.start()
+    block(gate)
+    dropped = eventually(lambda: gate.events("hook.dropped"), 10, "it is in the log")[0]
+    assert "cannot run /nonexistent/tell-admin: No such file or directory" in dropped["why"] and dropped["code"] == "E_USAGE"
+    assert not gate.events("hook.failed")
+
+
 def test_a_dead_hook_does_not_hold_up_another(gate, webhook, place):
     place.chmod(0o777)
     gate.sections['hook "a-dead"'] = {"url": "http://127.0.0.1:1/"}
@@ -241,3 +283,100 @@ def test_a_domain_of_the_lab_that_is_held_rings(lab, new_postern, webhook):
     event = webhook.wait(1, 30)[0]
     assert event["subject"] == "sts-name-mx.lab.example" and event["policy"] == "mta-sts"
     assert event["reason"] == "E_CERT_NAME_MISMATCH" and event["relay"]
+
+
+# --- the process ----------------------------------------------------------------------------
+
+
+def memory_of(pid):
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb") as memory:
+        for line in maps:
+            area, rights = line.split()[:2]
+            if rights.startswith("rw"):
+                begin, end = (int(edge, 16) for edge in area.split("-"))
+                memory.seek(begin)
+                yield memory.read(end - begin)
+
+
+def has_in_memory(pid, secret):
+    return any(secret in area for area in memory_of(pid))
+
+
+def numbers_of(key):
+    """The private numbers of a key, as a library that works with it has them: in words, the lowest first."""
+    private = serialization.load_pem_private_key(key.read_bytes(), None).private_numbers()
+    numbers = [private.p, private.q] if hasattr(private, "p") else [private.private_value]
+    return [n.to_bytes((n.bit_length() + 7) // 8, "little") for n in numbers]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="reads the memory of others")
+def test_private_keys_are_only_where_they_are_needed(gate, place):
+    key = place / "dkim.pem"
+    subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+    gate.sections['dkim "example.org"'] = {"selector": "s1", "key": key}
+    gate.sections['hook "mail"'] = {"command": ["/bin/true"]}
+    gate.start()
+    hooks = eventually(lambda: hooks_process(gate), 5, "there is a process for them")
+    time.sleep(0.5)                             # its title comes first
+    for secret in numbers_of(key) + numbers_of(gate.certificates["default"].key):
+        assert has_in_memory(gate.workers("inbound").popitem()[1], secret)
+        assert not has_in_memory(hooks, secret)
+
+
+# --- config check ---------------------------------------------------------------------------
+
+
+def config_check(gate):
+    gate.prepare()
+    done = gate.command("config", "check", "-c", gate.file)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_config_check_tries_commands(gate, place):
+    script = place / "tell-admin"
+    gate.sections['hook "mail"'] = {"command": [str(script)]}
+    code, said = config_check(gate)
+    assert code != 0 and f'hook "mail": {script} cannot be run by ' in said and "No such file" in said
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o644)
+    place.chmod(0o755)
+    code, said = config_check(gate)
+    assert code != 0 and "Permission denied" in said
+    script.chmod(0o755)
+    assert config_check(gate)[0] == 0
+    if os.geteuid() == 0:
+        script.chmod(0o700)                     # root's, and of no use to postern's account
+        assert config_check(gate)[0] != 0
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_config_check_says_what_to_publish(gate, place, kind):
+    key = place / "dkim.pem"
+    gate.sections['dkim "example.org"'] = {"selector": "s1", "key": key}
+    code, said = config_check(gate)
+    assert code != 0 and str(key) in said
+    options = ["-pkeyopt", "rsa_keygen_bits:2048"] if kind == "rsa" else []
+    subprocess.run(["openssl", "genpkey", "-algorithm", kind, *options, "-out", key], check=True, capture_output=True)
+    der = subprocess.run(["openssl", "pkey", "-in", key, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
+    code, said = config_check(gate)
+    line = next(line for line in said.splitlines() if line.startswith("dkim: "))
+    strings = line.split('"')[1::2]
+    assert code == 0 and line.startswith('dkim: publish s1._domainkey.example.org. TXT "v=DKIM1; k=')
+    assert all(len(s) <= 255 for s in strings)
+    public = base64.b64encode(der[-32:] if kind == "ed25519" else der).decode()
+    assert "".join(strings) == f"v=DKIM1; k={kind}; p={public}"
+
+
+@pytest.mark.parametrize("section,option", [("facts", "file"), ("postfix", "tlsrpt"), ("postfix", "socketmap")])
+def test_config_check_looks_for_directories(gate, place, section, option):
+    gate.sections[section] = {option: "/nonexistent/place/thing"}
+    code, said = config_check(gate)
+    assert code != 0 and f'{section} {option} = "/nonexistent/place/thing": /nonexistent/place: No such file' in said
+    gate.sections[section] = {option: f"{place}/thing"}
+    assert config_check(gate)[0] == 0
+
+
+def test_config_check_doubts_reports_to_a_strange_domain(gate):
+    gate.sections["tls-report"] = {"receive": ["tlsrpt@elsewhere.example", "tlsrpt@example.org"]}
+    code, said = config_check(gate)
+    assert code == 0 and said.count("no domain section names") == 1 and "elsewhere.example" in said

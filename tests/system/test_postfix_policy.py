@@ -5,6 +5,7 @@ lists with its reason, is tried with mail."""
 
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from harness.inside import Inside, need_name_spaces
 from harness.lab import cases, domain_of
 from harness.oracles import Postfix, ask_postern
+from harness.policyhost import policy
 from harness.postern import Postern
-from harness.processes import command_line, descendants, eventually, run
+from harness.processes import command_line, descendants, eventually, free_port, run
+from harness.stsdomain import DOMAIN, HOST, web     # noqa: fixtures
 
 PORT = 8471
 INTO = "mx.{}.lab.example"
@@ -68,6 +71,12 @@ def map_at(where, name="QUERY"):
     return f"socketmap:{where}:{name}"
 
 
+def ask_by_hand(connection, key):
+    question = f"QUERY {key}".encode()
+    connection.sendall(b"%d:%s," % (len(question), question))
+    return connection.recv(100000).decode().partition(":")[2].removesuffix(",")
+
+
 def told(done):
     """An answer as `postmap -q` gives it."""
     return LATER + done.stderr if "error" in done.stderr else done.stdout.strip()
@@ -91,6 +100,9 @@ class Beside:
             "plain.lab.example": {"tls": {"level": "off"}},
             "sts-max-age-0.lab.example": {"tls": {"level": "off"}},
             "unsigned-servfail.lab.example": {"tls": {"level": "may"}},
+            "relay.rule.example": {"tls": {"level": "verify", "names": ["relay.rule.example"]}},
+            "[192.0.2.1]": {"tls": {"level": "verify", "fingerprints": ["CD" * 32]}},
+            "[IPv6:2001:DB8:0::1]": {"tls": {"level": "encrypt"}},
         } if place.name == "rules" else {}
         self.postern.sections["postfix"] = {
             "socketmap": [f"127.0.0.1:{PORT}", str(self.sockets / "map")], "tcp-table": [f"127.0.0.1:{PORT + 1}"],
@@ -160,11 +172,24 @@ def test_a_host_in_brackets_is_that_host(beside):
     assert beside.ask("[mx.dane-ee.lab.example]:587") == NOTHING        # no TLSA record for that port
     assert beside.ask("[mx.sts-enforce.lab.example]") == NOTHING
     assert beside.ask("DANE-EE.lab.example:25") == "dane-only"
+    assert beside.ask("[mx.dane-ee.lab.example]:smtp") == "dane-only"
+    assert beside.ask("[mx.dane-ee.lab.example]:submission") == NOTHING
+    assert beside.ask("dane-ee.lab.example:") == "dane-only"
 
 
 @pytest.mark.parametrize("key", [".lab.example", ".example", "[192.0.2.1]:25", "[IPv6:2001:db8::1]", "192.0.2.1", "no..name"])
 def test_what_there_is_nothing_to_say_of(beside, key):
     assert beside.ask(key) == NOTHING
+
+
+@pytest.mark.parametrize("key, words", [("[mx.dane-ee.lab.example]:relay", "that port by its name"),
+                                        ("dane-ee.lab.example:0", "that port by its name"),
+                                        ("m\u00fcller.lab.example", "names in UTF-8")])
+def test_what_is_not_understood_has_to_wait(beside, key, words):
+    """NOTFOUND would leave it to main.cf, though a rule or the domain may ask for more."""
+    with socket.socket(socket.AF_UNIX) as s:        # postmap may keep UTF-8 to itself
+        s.connect(str(beside.sockets / "map"))
+        assert words in ask_by_hand(s, key) and ask_by_hand(s, key).startswith("TEMP ")
 
 
 def test_a_map_that_is_not_there_is_an_error(beside):
@@ -191,6 +216,12 @@ def test_rules_speak_to_postfix_too(lab, beside, shared_place):
         assert other.ask("sts-max-age-0.lab.example").startswith(LATER)     # it asks for TLS
         assert other.ask("unsigned-servfail.lab.example") == "may"
         assert other.ask("starttls-454.lab.example") == NOTHING
+        for key in ("[relay.rule.example]", "[relay.rule.example]:submission", "[relay.rule.example]:587", "[relay.rule.example]:"):
+            assert other.ask(key) == SECURE.format("relay.rule.example")
+        for key in ("[192.0.2.1]", "[192.0.2.1]:submission", "192.0.2.1"):
+            assert other.ask(key) == "fingerprint match=" + ":".join(["CD"] * 32) + " servername=hostname"
+        assert other.ask("[2001:db8::1]:submission") == other.ask("[ipv6:2001:DB8::1]") == "encrypt"
+        assert other.ask("[192.0.2.2]") == NOTHING
     finally:
         assert other.postern.stop() == 0
         beside.postern.start()
@@ -221,6 +252,36 @@ def test_a_policy_outlives_a_restart(beside):
     assert beside.ask("sts-enforce.lab.example") == SECURE.format("mx.sts-enforce.lab.example")
     fetched = beside.postern.events("sts.policy", domain="sts-enforce.lab.example")
     assert len(fetched) == before
+
+
+class Held(str):
+    """A policy that the host does not give out before `free` is set."""
+
+    free = None
+
+    def encode(self, *_):
+        self.free.wait(30)
+        return super().encode()
+
+
+def test_a_policy_that_comes_after_the_first_answer_counts_from_then_on(postern, dns, web, authority):
+    """MTASTS-032: who asked first did not wait for it; nothing that was concluded without it is kept, under any key."""
+    port, keys = free_port(), (DOMAIN, f"{DOMAIN}:25", f"{DOMAIN}:smtp", f"{DOMAIN}.")
+    dns.mail_hosts(DOMAIN, (HOST, "127.0.0.1"))
+    dns.set(f"_mta-sts.{DOMAIN}", "TXT", '"v=STSv1; id=one"')
+    dns.set(f"mta-sts.{DOMAIN}", "A", web.address)
+    web.body = Held(policy(HOST))
+    web.body.free = threading.Event()
+    postern.delivery["ca-file"] = authority.file
+    postern.sts = {"port": web.port, "ca-file": authority.file, "patience": 1, "fetch-time": 30}
+    postern.sections["postfix"] = {"socketmap": [f"127.0.0.1:{port}"]}
+    postern.start()
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as s:
+        assert [ask_by_hand(s, key) for key in keys] == ["NOTFOUND "] * len(keys)
+        assert {e["keep-s"] for e in postern.events("postfix.answer")} == {"60"}
+        web.body.free.set()
+        eventually(lambda: postern.events("sts.policy", domain=DOMAIN), 10, "the policy has come")
+        assert [ask_by_hand(s, key) for key in keys] == ["OK " + SECURE.format(HOST)] * len(keys)
 
 
 # --- what Postfix tells -----------------------------------------------------------------

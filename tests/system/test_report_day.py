@@ -7,6 +7,7 @@ import collections
 import email
 import gzip
 import json
+import os
 import re
 import subprocess
 import time
@@ -69,8 +70,9 @@ def sender(lab, signing, shared_place, our_certificate):
     instance.destinations["unsigned.lab.example"] = {"route": "mx", "tls": {"level": "dane-only"}}
     instance.sections = {
         'dkim "sender.example"': {"selector": "s1", "key": signing[0]},
-        "tls-report": {"organization": "Sender Example", "contact": "tls@sender.example", "spread": 0},
-        "facts": {"file": shared_place / "facts.jsonl"},
+        "tls-report": {"organization": "Sender Example", "contact": "tls@sender.example", "spread": 0,
+                       "private-addresses": True},
+        "facts": {"file": shared_place / "facts.jsonl", "keep": 1},
     }
     yield instance
     instance.stop(seconds=5)
@@ -259,3 +261,22 @@ def test_stats_and_clients_answer_on_that_day(sender, partner, day, next_day):
 def test_every_attempt_is_a_line_of_json(shared_place, sender, day):
     lines = [json.loads(line) for line in (shared_place / "facts.jsonl").read_text().splitlines()]
     assert len([l for l in lines if l["event"] == "delivery.attempt"]) == len(sender.events("delivery.attempt"))
+
+
+def cpu_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_old_states_are_put_off_when_statistics_are_kept_for_longer(sender, next_day):
+    """They were to be forgotten by now. Neither are they looked at again and again, nor in the way of others."""
+    assert sender.stop() == 0
+    sender.faketime = "+80h"
+    sender.sections["facts"]["keep"] = 90
+    sender.start()
+    report, = sender.workers("report").values()
+    time.sleep(8)
+    before = cpu_seconds(report)
+    time.sleep(4)
+    assert cpu_seconds(report) - before < 1, "it has nothing to do"
+    assert not sender.events("process.died")

@@ -137,11 +137,10 @@ def test_a_body_in_chunks_and_one_that_asks_first_are_taken(web):
     assert web.curl(report("d"), JSON, "--http2")[0] == 201
 
 
-def test_a_report_about_others_is_put_aside(web):
-    # TLSRPT-095
-    assert web.curl(report("a", domain="example.com"))[0] == 201
-    event, = web.postern.events("report.received")
-    assert event["foreign"] == "true"
+def test_a_report_about_others_is_refused(web):
+    # TLSRPT-095: nobody vouches for it, so there is nothing to put aside
+    assert web.curl(report("a", domain="example.com"))[0] == 403
+    assert web.postern.events("report.refused") and not web.postern.events("report.received")
 
 
 # --- what is not -------------------------------------------------------------------------

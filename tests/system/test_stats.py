@@ -130,7 +130,8 @@ def test_nothing_rarer_than_the_minimum_is_told(gate):
     for shape in ("--json", "--csv", "--html"):
         text = stats(gate, "--minimum", "50", shape)
         assert "old.example" not in text and "clear.example" not in text
-    assert "(fewer than 50 messages)" in stats(gate, "--minimum", "50")
+        assert "(fewer than 50)" in text
+    assert "(fewer than 50)" in stats(gate, "--minimum", "50") and "rare" not in stats(gate, "--minimum", "50")
 
 
 def test_a_terminal_sees_it_at_a_glance(gate):
@@ -156,6 +157,32 @@ def test_a_spreadsheet_gets_counts_and_no_formulas(gate):
     days = rows(gate, "--by", "day")
     assert len(days) == 14 and days[6] == {"direction": "sent", "day": date(TODAY), "messages": "710", "encrypted": "682",
                                            "authenticated": "602"}
+
+
+def test_domains_with_nothing_but_failures_say_so(gate):
+    said = stats(gate, "--sent")
+    assert "1,002 messages to 7 domains; 1 more with failed attempts only" in said
+    table = {line.split()[0]: line.split()[-1] for line in said.splitlines() if ".example" in line}
+    assert "FAILED" in said and (table["wrong.example"], table["clear.example"], table["old.example"]) == ("3", "7", "-")
+    assert "no message; 1 domain with failed attempts only" in stats(gate, "--sent", "--domain", "wrong.example")
+    assert "FAILED" not in stats(gate, "--received")
+
+
+def test_one_day_before_is_not_days(gate):
+    assert "since the day before" in stats(gate, "--since", "1d")
+    assert "points since the day before" in stats(gate, "--since", "1d", "--html")
+
+
+def test_a_chart_needs_three_days(gate):
+    assert "by day" in stats(gate) and 'class="days"' in stats(gate, "--html")
+    for shape in ([], ["--html"]):
+        said = stats(gate, "--since", "2d", "--sent", *shape).lower()
+        assert "by day" not in said and 'class="days"' not in said
+
+
+def test_a_domain_is_folded(gate):
+    assert told(gate, "--domain", "EXAMPLE.net.")["sent"]["messages"] == 800
+    assert told(gate, "--domain", "EXAMPLE.net.")["domain"] == "example.net"
 
 
 class Page(html.parser.HTMLParser):
@@ -220,7 +247,8 @@ def test_numbers_too_large_stay_where_they_are(shared_place, our_certificate):
 @pytest.mark.parametrize("arguments, complaint", [
     (["--since", "yesterday"], "yesterday"), (["--since", "2026-02-30"], "2026-02-30"), (["--until", "x"], "--until x"),
     (["--by", "hour"], "--by hour"), (["--top", "many"], "--top many"), (["--minimum", "-1"], "--minimum -1"),
-    (["--json", "--csv"], "is enough"), (["--loud"], "--loud"), (["example.net"], "--domain"),
+    (["--json", "--csv"], "is enough"), (["--loud"], "--loud is not known"), (["--since"], "--since needs a value"),
+    (["--since", "5000d"], "at most 3660d"), (["example.net"], "--domain"),
     (["--since", date(TODAY + 1)], "later")])
 def test_wrong_arguments_are_told(gate, arguments, complaint):
     ended = gate.command("stats", "-c", gate.file, *arguments)

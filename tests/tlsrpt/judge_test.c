@@ -8,16 +8,18 @@ static struct error why;
 static const char *signer(const struct dkim_result *results, size_t count, const char *from, const char *submitter)
 {
     const struct report_letter letter = { .from = from, .submitter = submitter, .domain = "" };
-    const char *found;
+    const struct dkim_result *found;
 
     why = (struct error){ 0 };
     found = judge_signer(results, count, &letter, &why);
-    return found ? found : "";
+    return found ? found->domain : "";
 }
+
+#define USUAL SLICE("From:Content-Type:TLS-Report-Submitter")
 
 static const char *passed(const char *domain, const char *from, const char *submitter)
 {
-    return signer(&(struct dkim_result){ DKIM_PASS, domain, "s", "" }, 1, from, submitter);
+    return signer(&(struct dkim_result){ DKIM_PASS, domain, "s", "", USUAL }, 1, from, submitter);
 }
 
 /* --- TLSRPT-090: d= equal to or parent of submitter or From, within one organisation ------- */
@@ -76,7 +78,7 @@ TEST(only_what_passes_counts)
     static const enum dkim_verdict bad[] = { DKIM_FAIL, DKIM_NO_KEY, DKIM_INVALID, DKIM_EXPIRED };
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        const struct dkim_result r = { bad[i], "example.com", "s", "the body was changed" };
+        const struct dkim_result r = { bad[i], "example.com", "s", "the body was changed", USUAL };
 
         CHECK_TEXT(signer(&r, 1, "example.com", "example.com"), "");
         CHECK_EQUAL(why.code, E_UNSIGNED);
@@ -89,8 +91,8 @@ TEST(only_what_passes_counts)
 TEST(one_good_signature_among_others_is_enough)
 {
     const struct dkim_result results[] = {
-        { DKIM_FAIL, "example.com", "a", "x" }, { DKIM_PASS, "list.example", "b", "" },
-        { DKIM_UNKNOWN, "example.com", "c", "no answer" }, { DKIM_PASS, "example.com", "d", "" },
+        { DKIM_FAIL, "example.com", "a", "x", SLICE("") }, { DKIM_PASS, "list.example", "b", "", USUAL },
+        { DKIM_UNKNOWN, "example.com", "c", "no answer", SLICE("") }, { DKIM_PASS, "example.com", "d", "", USUAL },
     };
 
     CHECK_TEXT(signer(results, 4, "example.com", "example.com"), "example.com");
@@ -103,10 +105,52 @@ TEST(one_good_signature_among_others_is_enough)
 
 TEST(a_strangers_key_that_cannot_be_had_is_no_reason_to_wait)
 {
-    const struct dkim_result r = { DKIM_UNKNOWN, "list.example", "s", "no answer" };
+    const struct dkim_result r = { DKIM_UNKNOWN, "list.example", "s", "no answer", SLICE("") };
 
     CHECK_TEXT(signer(&r, 1, "example.com", "example.com"), "");
     CHECK_EQUAL(why.code, E_UNSIGNED);
+}
+
+/* --- what it covers ------------------------------------------------------------------------ */
+
+static bool counts(const char *names, const struct report_letter *letter)
+{
+    const struct dkim_result r = { DKIM_PASS, "example.com", "s", "", slice_of(names) };
+
+    why = (struct error){ 0 };
+    return judge_signer(&r, 1, letter, &why) != NULL;
+}
+
+TEST(a_submitter_that_is_not_signed_is_nobodys_word)
+{
+    const struct report_letter by_submitter = { .from = "", .submitter = "example.com", .domain = "" },
+                               by_both = { .from = "example.com", .submitter = "example.com", .domain = "" },
+                               against = { .from = "example.com", .submitter = "example.net", .domain = "" };
+
+    CHECK(counts("From:Content-Type:tls-report-submitter", &by_submitter));
+    CHECK(!counts("From:Content-Type", &by_submitter));
+    CHECK(counts("From:Content-Type", &by_both));
+    CHECK(!counts("From:Content-Type", &against));
+}
+
+/* A bounce that quotes a report is none, whatever Content-Type somebody gives it. */
+TEST(a_signature_says_that_it_signs_a_report_or_how_the_body_is_read)
+{
+    const struct report_letter bare = { .from = "example.com", .submitter = "", .domain = "" },
+                               encoded = { .from = "example.com", .submitter = "", .domain = "", .encoded = true },
+                               full = { .from = "example.com", .submitter = "example.com", .domain = "example.org",
+                                        .encoded = true };
+
+    CHECK(counts("from:content-type", &bare));
+    CHECK(!counts("From:Subject:To:Date", &bare));
+    CHECK_EQUAL(why.code, E_UNSIGNED);
+    CHECK_TEXT(why.text, "its DKIM signature of example.com covers neither Content-Type nor a TLS-Report field");
+    CHECK(!counts("From:TLS-Report-Domain:TLS-Report-Submitter", &bare));    /* there was none to be signed */
+    CHECK(!counts("From:Content-Type", &encoded));
+    CHECK(counts("From:Content-Type:Content-Transfer-Encoding", &encoded));
+    CHECK(!counts("From:Subject", &full));
+    CHECK(counts("From:TLS-Report-Domain", &full));
+    CHECK(counts("From:TLS-Report-Submitter", &full));
 }
 
 /* --- TLSRPT-095 -------------------------------------------------------------------------------- */
@@ -143,4 +187,24 @@ TEST(a_report_about_nobody_is_not_ours)
 {
     CHECK(!is_ours("", ""));
     CHECK(!judge_is_ours(&(struct report){ 0 }, &(struct report_ours){ 0 }, &why));
+}
+
+/* --- of when ------------------------------------------------------------------------------------ */
+
+TEST(reports_of_these_days_are_recent)
+{
+    const time_ms now = DAYS(20780);
+    static const struct {
+        time_ms end;
+        bool recent;
+    } cases[] = {
+        { 0, true }, { -DAYS(1), true }, { -DAYS(10), true }, { -DAYS(10) - 1, false }, { -DAYS(365), false },
+        { DAYS(2), true }, { DAYS(2) + 1, false }, { DAYS(3650), false },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct report r = { .begin = now + cases[i].end - DAYS(1), .end = now + cases[i].end };
+
+        CHECK(judge_is_recent(&r, now) == cases[i].recent);
+    }
 }

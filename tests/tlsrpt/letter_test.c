@@ -226,6 +226,9 @@ TEST(the_report_keeps_its_own_policy_domain)
     from_of("TLS-Report-Domain: other.example\nTLS-Report-Submitter: Example.NET");
     CHECK_TEXT(letter.report.entries[0].policy.domain, "in-the-body.example");
     CHECK_TEXT(letter.submitter, "example.net");
+    CHECK(!letter.encoded);
+    from_of("Content-Transfer-Encoding: 8bit");
+    CHECK(letter.encoded);
 }
 
 /* --- TLSRPT-093 --------------------------------------------------------------------------------- */
@@ -255,6 +258,79 @@ TEST(a_hundred_thousand_parts_that_look_like_reports)
     for (int i = 0; i < 100000; i++)
         buf_text(&message, "--b\n\nhello\n");
     CHECK_EQUAL(code_of(buf_slice(&message)), E_LIMIT);
+}
+
+/* `size` bytes of JSON: `text`, after blanks and enough that cannot be packed well to be no bomb. */
+static void add_packed(struct buf *message, const char *text, size_t size)
+{
+    auto_buf struct buf json = { 0 }, packed = { 0 };
+    uint32_t seed = 8460;
+
+    buf_init(&json, 40 * 1024 * 1024);
+    buf_init(&packed, 4 * 1024 * 1024);
+    buf_text(&json, "{\"x\":\"");
+    for (int i = 0; i < 400 * 1000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        buf_byte(&json, (char)('a' + (seed >> 24) % 26));
+    }
+    buf_text(&json, "\",");
+    while (buf_len(&json) + strlen(text) < size)
+        buf_byte(&json, ' ');
+    buf_add(&json, slice_of(text));
+    CHECK_OK(gzip_pack(buf_slice(&json), &packed, &why), &why);
+    buf_text(message, "--b\nContent-Type: application/tlsrpt+gzip\n\n");
+    buf_add(message, buf_slice(&packed));
+    buf_text(message, "\n");
+}
+
+enum { MIB = 1024 * 1024 };
+
+/* Of a first part that is no report, and a second that is. */
+static enum error_code code_of_two(size_t first, size_t second)
+{
+    auto_buf struct buf message = { 0 };
+
+    buf_init(&message, REPORT_MESSAGE_MAX);
+    buf_text(&message, "From: a@example.net\nContent-Type: multipart/mixed; boundary=b\n\n");
+    if (first)
+        add_packed(&message, "\"no\":1}", first);
+    add_packed(&message, &JSON[1], second);
+    return code_of(buf_slice(&message));
+}
+
+TEST(the_parts_of_a_message_share_what_may_be_unpacked)
+{
+    CHECK_ID("TLSRPT-093", code_of_two(0, 31 * MIB) == E_NONE);
+    CHECK_EQUAL(code_of_two(0, 33 * MIB), E_LIMIT);
+    CHECK_EQUAL(code_of_two(20 * MIB, 11 * MIB), E_NONE);
+    CHECK_EQUAL(code_of_two(20 * MIB, 13 * MIB), E_MALFORMED);      /* told of the first */
+    CHECK_EQUAL(code_of_two(33 * MIB, 1 * MIB), E_LIMIT);           /* spent, though it came to nothing */
+}
+
+#define BROKEN "--b\nContent-Type: application/tlsrpt+json\n\n{}\n"
+#define BROKEN_BESIDE "--b\n\n{}\n"
+#define WHOLE "--b\nContent-Type: application/tlsrpt+json\n\n" JSON "\n"
+#define WHOLE_BESIDE "--b\n\n" JSON "\n"
+#define MIXED "Content-Type: multipart/mixed; boundary=b\n\n"
+
+TEST(two_parts_are_tried)
+{
+    CHECK_EQUAL(code_of(SLICE(MIXED BROKEN WHOLE)), E_NONE);
+    CHECK_EQUAL(code_of(SLICE(MIXED BROKEN BROKEN WHOLE)), E_MALFORMED);
+    CHECK_EQUAL(code_of(SLICE(MIXED BROKEN WHOLE_BESIDE)), E_NONE);
+    CHECK_EQUAL(code_of(SLICE(MIXED WHOLE_BESIDE BROKEN)), E_NONE);
+    CHECK_EQUAL(code_of(SLICE(MIXED BROKEN BROKEN WHOLE_BESIDE)), E_MALFORMED);
+    CHECK_EQUAL(code_of(SLICE(MIXED BROKEN BROKEN_BESIDE WHOLE_BESIDE)), E_MALFORMED);
+    CHECK_EQUAL(code_of(SLICE(MIXED BROKEN_BESIDE BROKEN_BESIDE WHOLE_BESIDE)), E_NOT_FOUND);
+    CHECK_EQUAL(code_of(SLICE(MIXED BROKEN_BESIDE BROKEN_BESIDE WHOLE)), E_NONE);
+}
+
+/* A bounce, or a forwarded message: its signer did not write what it quotes. */
+TEST(messages_that_are_quoted_are_not_looked_into)
+{
+    CHECK_EQUAL(code_of(SLICE(MIXED "--b\n\nno such user\n--b\nContent-Type: message/rfc822\n\n" JSON "\n--b--\n")), E_NOT_FOUND);
+    CHECK_EQUAL(code_of(SLICE(MIXED "--b\nContent-Type: text/rfc822-headers\n\n" JSON "\n--b--\n")), E_NOT_FOUND);
+    CHECK_EQUAL(code_of(SLICE(MIXED "--b\nContent-Type: message/delivery-status\n\n" JSON "\n--b--\n")), E_NOT_FOUND);
 }
 
 TEST(an_arena_too_small_is_a_limit)

@@ -1,6 +1,7 @@
 #include "tests/test.h"
 
 #include "dkim/sign.h"
+#include "tests/dkim/hand.h"
 #include "tests/tlsrpt/fixture.h"
 #include "tlsrpt/take.h"
 
@@ -28,10 +29,14 @@ struct zone {
     const char *key;
 };
 
+static unsigned jobs;               /* that were run apart */
+static bool is_apart;
+
 static enum dkim_lookup find(void *self, const char *name, struct arena *a, struct slice *texts, size_t most, size_t *count)
 {
     const struct zone *z = self;
 
+    CHECK(!is_apart);               /* it may wait, and only fibers can */
     *count = 0;
     if (strcmp(name, "sel._domainkey.example.com") != 0)
         return DKIM_LOOKUP_NONE;
@@ -42,14 +47,25 @@ static enum dkim_lookup find(void *self, const char *name, struct arena *a, stru
 
 static struct zone good_zone = { DKIM_LOOKUP_FOUND, "v=DKIM1; k=ed25519; p=" PUBLIC_KEY };
 
+static void run_apart(void (*job)(void *arg), void *arg)
+{
+    CHECK(!is_apart);
+    jobs++;
+    is_apart = true;
+    job(arg);
+    is_apart = false;
+}
+
 static bool take(struct slice message, struct zone *zone, bool unsigned_too)
 {
     const struct dkim_keys keys = { find, zone };
+    const struct report_taking how = { &keys, &ours, unsigned_too, run_apart };
 
     arena_done(&arena);
     arena_init(&arena, 2 * REPORT_ARENA_MAX);
     why = (struct error){ 0 };
-    return report_take_letter(message, &keys, &ours, unsigned_too, now, &arena, &taken, &why);
+    jobs = 0;
+    return report_take_letter(message, &how, now, &arena, &taken, &why);
 }
 
 /* --- messages ------------------------------------------------------------------------ */
@@ -183,6 +199,108 @@ TEST(mail_without_a_report_is_not_taken_however_signed)
 {
     CHECK(!take(SLICE("From: a@example.com\n\nhello\n"), &good_zone, true));
     CHECK_EQUAL(why.code, E_NOT_FOUND);
+}
+
+/* --- what the signature covers --------------------------------------------------------- */
+
+/* `header` and `body` signed by example.com with h=`names`, and `added` on top of all. */
+static bool take_signed(const char *names, const char *added, const char *header, const char *body)
+{
+    const struct hand_wish wish = { .kind = SIGNATURE_ED25519, .names = names, .tags = "v=1; d=example.com; s=sel" };
+    struct zone zone = { DKIM_LOOKUP_FOUND, hand_record(SIGNATURE_ED25519) };
+    auto_buf struct buf message = { 0 }, out = { 0 };
+
+    buf_init(&message, 10000);
+    buf_init(&out, 20000);
+    buf_text(&message, "%s\r\n%s", header, body);
+    buf_add(&out, slice_of(added));
+    hand_sign(buf_slice(&message), &wish, &out);
+    return take(buf_slice(&out), &zone, false);
+}
+
+#define REPORT(domain) "{\"organization-name\":\"o\",\"contact-info\":\"c@example.com\",\"report-id\":\"i\"," \
+                       "\"date-range\":{\"start-datetime\":\"2026-11-20T00:00:00Z\",\"end-datetime\":\"2026-11-20T23:59:59Z\"}," \
+                       "\"policies\":[{\"policy\":{\"policy-type\":\"sts\"" domain "}," \
+                       "\"summary\":{\"total-successful-session-count\":0,\"total-failure-session-count\":9}}]}\r\n"
+#define ABOUT_US REPORT(",\"policy-domain\":\"example.org\"")
+#define AS_JSON "Content-Type: application/tlsrpt+json\r\n"
+#define FROM "From: a@example.com\r\n"
+
+/* What example.com sends when mail to it cannot be delivered: a stranger wrote the last part. */
+#define BOUNCE "--OUT\r\nContent-Type: text/plain\r\n\r\nno such user\r\n--OUT\r\nContent-Type: message/rfc822\r\n\r\n" \
+               "Subject: x\r\n\r\n--EV\r\n" AS_JSON "\r\n" ABOUT_US "--EV--\r\n--OUT--\r\n"
+#define AS_BOUNCE "Content-Type: multipart/report; boundary=OUT\r\n"
+#define AS_REPORT "Content-Type: multipart/mixed; boundary=EV\r\n"
+
+TEST(nobody_can_make_a_report_out_of_what_a_signed_message_quotes)
+{
+    /* First that the trick would do. */
+    CHECK_OK(take_signed("From:Content-Type", "", FROM AS_REPORT, BOUNCE), &why);
+    CHECK_EQUAL(taken.trust, REPORT_SIGNED);
+
+    CHECK(!take_signed("From:Content-Type", "", FROM AS_BOUNCE, BOUNCE));
+    CHECK_EQUAL(why.code, E_NOT_FOUND);
+    CHECK(!take_signed("From:Content-Type", AS_REPORT, FROM AS_BOUNCE, BOUNCE));
+    CHECK_EQUAL(why.code, E_UNSIGNED);
+    CHECK(strstr(why.text, "more Content-Type fields than are signed"));
+    CHECK(!take_signed("From:From:Content-Type:Content-Type", AS_REPORT, FROM AS_BOUNCE, BOUNCE));
+    CHECK_EQUAL(why.code, E_UNSIGNED);
+    CHECK(!take_signed("From", AS_REPORT, FROM AS_BOUNCE, BOUNCE));
+    CHECK_EQUAL(why.code, E_UNSIGNED);
+    CHECK(!take_signed("From", "", FROM AS_REPORT, BOUNCE));
+    CHECK_EQUAL(why.code, E_UNSIGNED);
+    CHECK(!take_signed("From", AS_REPORT "TLS-Report-Domain: example.org\r\nTLS-Report-Submitter: example.com\r\n", FROM AS_BOUNCE,
+                       BOUNCE));
+    CHECK_EQUAL(why.code, E_UNSIGNED);
+    CHECK(!take_signed("From:TLS-Report-Submitter", AS_REPORT "TLS-Report-Submitter: example.com\r\n", FROM AS_BOUNCE, BOUNCE));
+    CHECK_EQUAL(why.code, E_UNSIGNED);
+    CHECK_EQUAL(jobs, 1);           /* nothing was read */
+}
+
+/* As one of the largest senders does. */
+TEST(a_report_may_be_signed_without_its_content_type_if_it_says_what_it_is)
+{
+    CHECK_OK(take_signed("To:From:TLS-Report-Submitter:TLS-Report-Domain:MIME-Version:From:To", "",
+                         FROM AS_JSON "TLS-Report-Domain: example.org\r\nTLS-Report-Submitter: example.com\r\n", ABOUT_US), &why);
+    CHECK_OK(take_signed("From:TLS-Report-Domain", "", FROM AS_JSON "TLS-Report-Domain: example.org\r\n", ABOUT_US), &why);
+}
+
+TEST(an_encoding_that_was_added_makes_no_report)
+{
+    CHECK_OK(take_signed("From:Content-Type:Content-Transfer-Encoding", "", FROM AS_JSON "Content-Transfer-Encoding: 7bit\r\n",
+                         ABOUT_US), &why);
+    CHECK(!take_signed("From:Content-Type", "Content-Transfer-Encoding: 7bit\r\n", FROM AS_JSON, ABOUT_US));
+    CHECK_EQUAL(why.code, E_UNSIGNED);
+}
+
+TEST(a_domain_that_is_not_signed_is_not_what_a_report_is_about)
+{
+    CHECK_OK(take_signed("From:Content-Type:TLS-Report-Domain", "", FROM AS_JSON "TLS-Report-Domain: example.org\r\n", REPORT("")), &why);
+    CHECK_TEXT(taken.report.entries[0].policy.domain, "example.org");
+    CHECK(!taken.foreign);
+    CHECK_OK(take_signed("From:Content-Type", "TLS-Report-Domain: example.org\r\n", FROM AS_JSON, REPORT("")), &why);
+    CHECK_TEXT(taken.report.entries[0].policy.domain, "");
+    CHECK(taken.foreign);
+    CHECK(!take_signed("From:Content-Type:TLS-Report-Domain", "TLS-Report-Domain: example.org\r\n",
+                       FROM AS_JSON "TLS-Report-Domain: other.example\r\n", REPORT("")));
+}
+
+/* --- work that takes its time ------------------------------------------------------------ */
+
+TEST(the_work_on_a_letter_can_be_done_apart_or_here)
+{
+    const struct dkim_keys keys = { find, &good_zone };
+    const struct report_taking here = { .keys = &keys, .ours = &ours };
+    auto_buf struct buf message = { 0 };
+
+    signed_fixture("text_first.eml", &message);
+    CHECK_OK(take(buf_slice(&message), &good_zone, false), &why);
+    CHECK_EQUAL(jobs, 2);           /* finding the parts; reading one of them */
+    CHECK_OK(report_take_letter(buf_slice(&message), &here, now, &arena, &taken, &why), &why);
+    CHECK_EQUAL(jobs, 2);
+    CHECK_TEXT(taken.submitter, "example.com");
+    CHECK(!take(SLICE("From: a@example.com\n\nhello\n"), &good_zone, false));
+    CHECK_EQUAL(jobs, 1);
 }
 
 /* --- reports as they are ----------------------------------------------------------------- */
