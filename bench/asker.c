@@ -138,7 +138,7 @@ static void run(void)
 
 static void make_request(const char *key)
 {
-    char text[400], request[420];
+    char text[400], request[440];
 
     snprintf(text, sizeof text, "%s %s", load.map, key);
     snprintf(request, sizeof request, "%zu:%s,", strlen(text), text);

@@ -75,12 +75,14 @@ static const struct {
       "Exit: 0 done, 1 not there or wrong, 75 the store does not answer, 64 usage.\n" },
     { "report", "TLS reports (RFC 8460), ours and those of others",
       "postern report list [--day D] [--received] [--json] [DOMAIN]\n"
-      "postern report show [--day D] [--received] [--json] DOMAIN...\n"
+      "postern report show [--day D] [--json] DOMAIN...\n"
+      "postern report show --received [--day D] [--json] [NAME...]\n"
       "postern report send [--day D] [--dry-run] DOMAIN... | --all\n"
       "postern report export [--day D] [--received] [--to DIRECTORY] [DOMAIN...]\n"
-      "postern report import [--unsigned] FILE|MBOX|MAILDIR|-...\n\n"
+      "postern report import [--unsigned] FILE|MBOX|MAILDIR|FOLDER|-...\n\n"
       "What is reported to other domains of a day (yesterday, if not given), and what\n"
       "became of it; with --received, what others have sent about us.\n\n"
+      "  --day D      2026-11-21, today, yesterday, or 2d for two days ago\n"
       "  --dry-run    print what would be sent; ask and send nothing\n"
       "  --unsigned   also mail that is not signed by whoever it says it is from\n"
       "  --json       one object per line\n"
@@ -153,6 +155,7 @@ int cli_help(int argc, char **argv)
     puts("postern " POSTERN_VERSION " - keeps mail encrypted on every hop\n\nusage: postern COMMAND [ARGUMENT...]\n");
     for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
         printf("  %-8s %s\n", topics[i].command, topics[i].line);
-    puts("\npostern help COMMAND tells more; the manuals are postern(1),\npostern.conf(5), postern-policy(5), postern-watch(5) and postern-log(5).");
+    puts("\npostern help COMMAND tells more; the manuals are postern(1),\npostern.conf(5), postern-policy(5), postern-watch(5) and "
+         "postern-log(5).");
     return EXIT_OK;
 }
