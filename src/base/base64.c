@@ -17,8 +17,7 @@ void base64_write(struct slice bytes, struct buf *out)
     }
 }
 
-/* -1 for what is not of the alphabet. */
-static int value_of(char c)
+int base64_digit(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -42,7 +41,7 @@ static bool is_white(char c)
 
 static bool take(struct reader *r, char c, struct buf *out)
 {
-    int value = value_of(c);
+    int value = base64_digit(c);
 
     if (r->ended || (value < 0 && c != '=') || (value >= 0 && r->padding > 0) || (c == '=' && r->digits < 2))
         return false;

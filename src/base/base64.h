@@ -11,4 +11,7 @@ void base64_write(struct slice bytes, struct buf *out);
  * missing, nothing may follow it. False, with `out` as it was, when the text is none or the buf is full. */
 bool base64_read(struct slice text, struct buf *out) must_check;
 
+/* What a character stands for, 0 to 63; -1 for one that is not of the alphabet. */
+int base64_digit(char c);
+
 #endif

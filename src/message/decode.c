@@ -1,5 +1,7 @@
 #include "message/decode.h"
 
+#include "base/base64.h"
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -47,19 +49,6 @@ bool transfer_decode(enum transfer_encoding how, struct slice text, struct buf *
 
 /* --- base64 --------------------------------------------------------------------- */
 
-enum { NO_DIGIT = -1 };
-
-static int base64_digit(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (byte_is_digit(c))
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : NO_DIGIT;
-}
-
 /* Two digits left over are a byte, three are two. */
 static bool base64_end(uint32_t bits, unsigned digits, struct buf *out, struct error *why)
 {
@@ -85,7 +74,7 @@ bool base64_decode(struct slice text, struct buf *out, struct error *why)
             continue;
         if (c == '=')
             break;
-        if (digit == NO_DIGIT)
+        if (digit < 0)
             return fail(why, E_MALFORMED, "byte 0x%02x does not belong in base64", (unsigned char)c);
         bits = bits << 6 | (uint32_t)digit;
         if (++digits < 4)
@@ -103,7 +92,7 @@ static int hex_digit(char c)
     if (byte_is_digit(c))
         return c - '0';
     c = byte_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : NO_DIGIT;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* A line of text, its end included, has no blanks at its end: RFC 2045 6.7 (3), "any trailing white space on a line
@@ -128,9 +117,9 @@ static void add_quoted(struct slice content, struct buf *out)
 
         buf_add(out, slice_first(content, plain));
         content = slice_after(content, plain);
-        high = content.len > 2 ? hex_digit(content.at[1]) : NO_DIGIT;
-        low = content.len > 2 ? hex_digit(content.at[2]) : NO_DIGIT;
-        if (high != NO_DIGIT && low != NO_DIGIT) {
+        high = content.len > 2 ? hex_digit(content.at[1]) : -1;
+        low = content.len > 2 ? hex_digit(content.at[2]) : -1;
+        if (high >= 0 && low >= 0) {
             buf_u8(out, (uint8_t)(high << 4 | low));
             content = slice_after(content, 3);
         } else {

@@ -21,7 +21,6 @@ enum {
 struct desk {
     const struct web_start *start;
     struct clerk *clerk;
-    struct bell *bell;
     struct intake intake;
     struct http_server *server;
     struct throttle *throttle;
@@ -200,8 +199,6 @@ static void drained(void *self)
     struct desk *d = self;
 
     timer_stop(d->cut);
-    bell_free(d->bell);
-    d->bell = NULL;
     clerk_finish(d->clerk);
 }
 
@@ -237,15 +234,6 @@ static bool set_up(struct desk *d, struct error *why)
     return true;
 }
 
-static unsigned events_wanted(const struct config *c)
-{
-    unsigned wanted = 0;
-
-    for (size_t i = 0; i < c->hook_count; i++)
-        wanted |= c->hooks[i].events;
-    return wanted;
-}
-
 int web_run(const struct web_start *start)
 {
     struct desk *d = NEW(struct desk);
@@ -258,8 +246,7 @@ int web_run(const struct web_start *start)
     }
     d->clerk = clerk_new(start->control_fd, &orders, d);
     d->cut = timer_new(cut, d);
-    d->bell = bell_new(clerk_scribe(d->clerk), events_wanted(start->config));
-    d->intake = (struct intake){ .config = start->config, .scribe = clerk_scribe(d->clerk), .bell = d->bell };
+    d->intake = (struct intake){ .config = start->config, .scribe = clerk_scribe(d->clerk) };
     worker_ready();
     loop_run();
     timer_free(d->cut);

@@ -2,12 +2,15 @@
 
 import gzip
 import json
+import re
 import struct
+import time
 
 import pytest
 
 from harness import tallies
 from harness.postern import Postern
+from harness.processes import eventually
 from harness.tallies import TODAY, date, visit
 
 
@@ -219,3 +222,29 @@ def test_a_folder_without_reports_is_told(idle, shared_place):
     assert "neither new nor cur" in report(idle, "import", str(folder), code=1)
     (folder / "broken.json").write_text("{")
     assert "broken.json" in report(idle, "import", str(folder), code=1)
+
+
+def test_what_others_saw_stands_beside_what_we_know(place, postern, authority):
+    """Issue and answer on one page: they saw an expired certificate, and that is when ours changed."""
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    postern.start()
+    eventually(lambda: postern.events("tls.certificate"), 10, "the first certificate is known")
+    postern.certificates["default"] = authority.issue("mx.example.org")
+    postern.file.write_text(postern.configuration())
+    postern.reload()
+    eventually(lambda: len(postern.events("tls.certificate")) == 2, 15, "the second is")
+    report = {"organization-name": "Big Mail", "contact-info": "tls@bigmail.example", "report-id": "1@bigmail.example",
+              "date-range": {"start-datetime": f"{today}T00:00:00Z", "end-datetime": f"{today}T23:59:59Z"},
+              "policies": [{"policy": {"policy-type": "no-policy-found", "policy-domain": "example.org"},
+                            "summary": {"total-successful-session-count": 3, "total-failure-session-count": 12},
+                            "failure-details": [{"result-type": "certificate-expired", "failed-session-count": 12,
+                                                 "receiving-mx-hostname": "mx.example.org", "sending-mta-ip": "127.0.0.1"}]}]}
+    file = place / "report.json"
+    file.write_text(json.dumps(report))
+    taken = postern.command("report", "import", file, "-c", postern.file)
+    assert taken.returncode == 0, taken.stdout + taken.stderr
+    shown = postern.command("report", "show", "--received", "example.org", "-c", postern.file)
+    assert shown.returncode == 0, shown.stderr
+    assert "certificate-expired" in shown.stdout and "12" in shown.stdout
+    assert re.search(rf"our certificate for mx\.example\.org changed at {today}T[\d:]+Z, and its key with it", shown.stdout), \
+        shown.stdout
