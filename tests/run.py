@@ -180,10 +180,12 @@ def stage_unit(tally):
 NOT_UNDER_VALGRIND = {
     "net/listen": "runs out of descriptors, and valgrind keeps that limit itself",
     "run/process": "as net/listen",
+    "run/program": "valgrind makes a fork of posix_spawn's vfork, which cannot tell why a program did not start",
     "run/sandbox": "valgrind does not know landlock and seccomp",
     "queue/crash": "stops and starts a queue thousands of times: minutes",
     "queue/fault": "as queue/crash",
     "queue/kill": "needs the speed of the machine",
+    "tlsrpt/letter": "reads hostile messages of 10 MiB: minutes",
 }
 
 
