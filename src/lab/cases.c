@@ -101,8 +101,8 @@ const struct lab_case lab_cases[] = {
     { "sts-cn-only", "a certificate whose name is in the common name alone", LAB_DEFERRED, "MTASTS-061",
       .hosts = { { .certificate = { BY_CA, .common_name_only = true } } }, .policy = { "enforce" } },
     { "sts-no-starttls", "STARTTLS is not offered", LAB_DEFERRED, "MTASTS-063",
-      .hosts = { { .no_tls = true } }, .policy = { "enforce" }, .reports = "reports-plain" },
-    { "reports-plain", "takes TLS reports, and nothing else goes there: a policy in force, and no STARTTLS", LAB_DEFERRED,
+      .hosts = { { .no_tls = true } }, .policy = { "enforce" }, .reports = "sts-reports" },
+    { "sts-reports", "takes TLS reports, and nothing else goes there: a policy in force, and no STARTTLS", LAB_DEFERRED,
       "TLSRPT-077", .hosts = { { .no_tls = true } }, .policy = { "enforce" } },
     { "sts-fetch-404", "the policy is not there", LAB_ENCRYPTED, "MTASTS-022",
       .policy = { "enforce", .answer = WEB_NOT_FOUND } },
@@ -140,7 +140,7 @@ const struct lab_case lab_cases[] = {
       .hosts = { { .tlsa = "3 1 1 leaf" } }, .policy = { "enforce" } },
 
     /* --- neither --------------------------------------------------------------------- */
-    { "may", "TLS with a self-signed certificate, no policy", LAB_ENCRYPTED, "PD-E19", .reports = "reports-plain" },
+    { "may", "TLS with a self-signed certificate, no policy", LAB_ENCRYPTED, "PD-E19", .reports = "sts-reports" },
     { "reports", "takes the TLS reports that are meant for the other domains", LAB_VERIFIED, "TLSRPT-073",
       .hosts = { { .tlsa = "3 1 1 leaf" } } },
     { "plain", "no TLS, no policy", LAB_CLEAR, "PD-E02", .hosts = { { .no_tls = true } } },

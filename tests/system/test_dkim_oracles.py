@@ -16,7 +16,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
 
-from harness.postern import PROJECT, program
+from harness.postern import tool
 from harness.processes import run
 
 DOMAIN, SELECTOR = "example.org", "sel"
@@ -50,12 +50,8 @@ def as_sent(text):
     return text.replace("\n", "\r\n").encode()
 
 
-def tool():
-    beside = [path.parents[2] for path in [program()] if path] + [PROJECT / "build"]
-    for build in beside:
-        if (build / "tests/dkim/dkim_tool").exists():
-            return build / "tests/dkim/dkim_tool"
-    pytest.fail("no dkim_tool in the build directory: build the tests")
+def dkim_tool():
+    return tool("tests/dkim/dkim_tool")
 
 
 @dataclass
@@ -67,7 +63,7 @@ class Key:
 
     def record(self, tags=""):
         if not self.published:
-            said = run([tool(), "publish", self.file])
+            said = run([dkim_tool(), "publish", self.file])
             assert said.returncode == 0, said.stderr
             self.published = said.stdout.strip()
         return f"v=DKIM1; k={self.kind}; {tags}p={self.published}"
@@ -91,7 +87,7 @@ def message(request):
 
 
 def we_sign(key, message):
-    signed = pipe(message, tool(), "sign", DOMAIN, SELECTOR, key.file, int(time.time()))
+    signed = pipe(message, dkim_tool(), "sign", DOMAIN, SELECTOR, key.file, int(time.time()))
     assert signed.returncode == 0, signed.stderr
     assert signed.stdout.endswith(message)
     return signed.stdout
@@ -99,7 +95,7 @@ def we_sign(key, message):
 
 def we_verify(message, record, service="email"):
     """[(verdict, domain, selector, words)]"""
-    said = pipe(message, tool(), "verify", service, int(time.time()), NAME, record)
+    said = pipe(message, dkim_tool(), "verify", service, int(time.time()), NAME, record)
     assert said.returncode == 0, said.stderr
     return [tuple(line.split("\t")) for line in said.stdout.decode().splitlines()]
 

@@ -51,7 +51,7 @@ def test_the_table_names_every_case_and_what_to_do():
     for name, row in table.items():
         assert name.endswith(".lab.example")
         assert row["outcome"] in ("delivered verified", "delivered encrypted", "delivered in clear", "deferred", "bounced")
-        assert re.fullmatch(r"(DANE|MTASTS|REQTLS|SMTP|PD|DT)-[\dA-Z]+", row["spec"]), name
+        assert re.fullmatch(r"(DANE|MTASTS|REQTLS|SMTP|TLSRPT|PD|DT)-[\dA-Z]+", row["spec"]), name
     shown = run([program(), "lab", "list"]).stdout.splitlines()
     assert len(shown) == len(table) + 1
     assert [line.split()[0] for line in shown[1:]] == list(table)

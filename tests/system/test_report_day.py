@@ -198,7 +198,7 @@ def is_report(letter):
 
 
 @pytest.mark.parametrize("host, encrypted, about", [("reports", True, "sts-enforce.lab.example"),
-                                                    ("reports-plain", False, "may.lab.example")])
+                                                    ("sts-reports", False, "may.lab.example")])
 def test_reports_arrive_whatever_tls_does(lab, signing, next_day, host, encrypted, about):
     """TLSRPT-071 to -077: one receiver has TLS, the other refuses it against its own policy."""
     letters = [letter for letter in letters_for(lab, host) if is_report(letter)]

@@ -17,7 +17,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from harness.postern import program
+import harness.postern
 from harness.processes import run
 
 SCHEMA = json.loads((Path(__file__).parent / "harness/tlsrpt.schema.json").read_text())
@@ -30,11 +30,7 @@ RESULTS = SCHEMA["$defs"]["failure"]["properties"]["result-type"]["enum"]
 
 @pytest.fixture(scope="module")
 def tool():
-    binary = program()
-    path = binary and binary.parents[2] / "tests/tlsrpt/report_tool"
-    if not path or not path.exists():
-        pytest.fail("no report_tool beside the binary: build it with its tests")
-    return path
+    return harness.postern.tool("tests/tlsrpt/report_tool")
 
 
 def described(policies=(), tallies=(), **members):

@@ -22,6 +22,15 @@ def program():
     return path.resolve() if path.exists() else None
 
 
+def tool(path):
+    """A program that only tests have, "tests/fact/tally_tool": of the same build, or of one that has tests."""
+    built = program()
+    folders = ([built.parents[2]] if built else []) + [PROJECT / f"build-{flavour}" for flavour in ("debug", "clang", "asan")]
+    found = next((folder / path for folder in folders if (folder / path).exists()), None)
+    assert found, f"{path} is not built: meson setup with tests, or make debug"
+    return found
+
+
 def as_configuration(value):
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -5,7 +5,7 @@ import os
 import pwd
 import time
 
-from .postern import ACCOUNT, program
+from .postern import ACCOUNT, tool
 from .processes import run
 
 TODAY = int(time.time() // 86400)
@@ -17,10 +17,9 @@ def date(day):
 
 def fill(instance, rows):
     """`rows`: what the tool takes, but "ago" in the place of "day"."""
-    tool = program().parents[2] / "tests/fact/tally_tool"
     instance.prepare()
     lines = [{"day": TODAY - row.get("ago", 0), "count": 1, **row} for row in rows]
-    done = run([tool, instance.data], input="".join(json.dumps(line) + "\n" for line in lines))
+    done = run([tool("tests/fact/tally_tool"), instance.data], input="".join(json.dumps(line) + "\n" for line in lines))
     assert done.returncode == 0, done.stderr
     if os.geteuid() == 0:
         account = pwd.getpwnam(ACCOUNT)
