@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 enum {
+    PATIENCE_MS = 2000,         /* for the first line to the store */
     DRAIN_GRACE_MS = 30000,     /* on shutdown, for transactions under way */
     REFUSALS_MAX = 200,         /* connections that are being told 421 at once */
 };
@@ -38,7 +39,8 @@ struct inbound {
     struct post post;               /* the line to the store */
     struct port *ports;
     struct session *sessions;
-    struct timer *cut;
+    struct timer *cut, *patience;
+    bool listening;
     unsigned refusals;
     bool draining;                  /* no new sessions */
     bool stopping;                  /* and the ones there are must go */
@@ -198,8 +200,21 @@ static void setup_port(struct inbound *in, size_t i)
         .limits = config->limits,
         .stopping = &in->stopping,
     };
-    if (in->start->fds[i] >= 0)
-        port->listener = listener_new(in->start->fds[i], arrived, port);
+}
+
+/* Clients come in once there is a line to the store: else the first ones after each start would be told to come again. They
+ * wait in the sockets' backlogs until then, but not for ever. */
+static void start_listening(void *owner)
+{
+    struct inbound *in = owner;
+
+    timer_stop(in->patience);
+    if (in->draining || in->listening)
+        return;
+    in->listening = true;
+    for (size_t i = 0; i < in->start->config->listener_count; i++)
+        if (in->start->fds[i] >= 0)
+            in->ports[i].listener = listener_new(in->start->fds[i], arrived, &in->ports[i]);
 }
 
 /* --- draining -------------------------------------------------------------- */
@@ -249,6 +264,7 @@ static void linked(void *self, const struct frame_link *link, int fd)
     struct inbound *in = self;
 
     post_link(&in->post, fd);
+    start_listening(in);
 }
 
 static const struct worker_orders orders = { linked, drain };
@@ -259,12 +275,15 @@ int inbound_run(const struct inbound_start *start)
 
     post_init(&in.post, start->config, start->slot, start->keys);
     in.cut = timer_new(cut, &in);
+    in.patience = timer_new(start_listening, &in);
     in.ports = memory_array(start->config->listener_count, sizeof *in.ports);
     worker_begin(start->control_fd, &orders, &in);
     for (size_t i = 0; i < start->config->listener_count; i++)
         setup_port(&in, i);
     worker_ready();
+    timer_set(in.patience, loop_now() + PATIENCE_MS);
     loop_run();
+    timer_free(in.patience);
     timer_free(in.cut);
     post_done(&in.post);
     free(in.ports);

@@ -420,3 +420,14 @@ def test_postern_send_says_why_a_message_was_not_taken(gate, place):
     done = gate.command("send", "--server", f"127.0.0.1:{free_port()}", "--from", "alice@example.net",
                         "--to", "bob@example.org", place / "message")
     assert done.returncode != 0 and done.stderr
+
+
+def test_nobody_is_sent_away_by_a_reload(postern):
+    """A new process takes connections only once it has its line to the store."""
+    postern.start()
+    for number in range(5):
+        postern.reload()
+        eventually(lambda: len(postern.events("reload.done")) == number + 1, 10, "it is reloaded", every=0.002)
+        for _ in range(5):
+            postern.hand_in(letter(), "bob@example.org")
+    postern.wait_for_mail(25)

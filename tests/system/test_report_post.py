@@ -282,6 +282,7 @@ def test_a_reload_keeps_taking_reports(web):
     with web.connect() as s:
         body = report("slow")
         s.sendall(web.post_by_hand(body[:10], b"Content-Length: %d" % len(body)))
+        time.sleep(0.5)         # it is under way, and not a connection that asks for nothing
         web.postern.reload()
         eventually(lambda: len(web.postern.events("ready")) > 1, 10, "the next generation is there")
         assert web.curl(report("next"))[0] == 201
