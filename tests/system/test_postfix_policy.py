@@ -46,7 +46,8 @@ ANSWERS = {
     "dane-fail-sts-good": "dane-only",  # and MTA-STS stands in for none of its failures
     "dane-and-sts": "dane-only",
     **{name: SECURE.format(INTO.format(name)) for name in
-       ("sts-enforce", "sts-unsigned", "sts-untrusted-mx", "sts-expired-mx", "sts-cn-only", "sts-no-starttls", "sts-max-age-0")},
+       ("sts-enforce", "sts-unsigned", "sts-untrusted-mx", "sts-expired-mx", "sts-cn-only", "sts-no-starttls", "sts-max-age-0",
+        "sts-reports")},
     **{name: NOTHING for name in TABLE if name.startswith(("sts-fetch", "sts-testing", "sts-none", "sts-two"))},
     **{name: NOTHING for name in
        ("unsigned", "unsigned-servfail", "null-mx", "may", "plain", "starttls-454", "starttls-injection", "tls-broken", "tls-old")},
