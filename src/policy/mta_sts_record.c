@@ -1,6 +1,7 @@
 #include "policy/mta_sts.h"
 
 #include "policy/mta_sts_inside.h"
+#include "policy/versioned.h"
 
 #include <stdio.h>
 
@@ -104,42 +105,14 @@ static bool record_parse(struct slice text, struct sts_record *out, struct error
 
 /* --- among all TXT records -------------------------------------------------------------- */
 
-enum kinship {
-    FOREIGN,            /* SPF, say, or another version */
-    LOOSE,              /* the version, but no ';' right behind it */
-    STRICT,
-};
-
-static enum kinship kinship_of(struct slice text)
-{
-    struct slice rest = slice_after(text, VERSION.len);
-
-    if (!slice_starts(text, VERSION) || (rest.len > 0 && sts_is_alnum(rest.at[0])))
-        return FOREIGN;
-    return slice_starts(rest, SLICE(";")) ? STRICT : LOOSE;
-}
-
-/* RFC 8461 3.1: "records that do not begin with "v=STSv1;" are discarded. If the number
- * of resulting records is not one, or if the resulting record is syntactically invalid,
- * senders MUST assume the recipient domain does not have an available MTA-STS Policy".
- * Yet the grammar allows blanks before that ';'. So a loose one counts while no strict
- * one is there (MTASTS-005). */
 bool sts_record_find(const struct slice *texts, size_t count, struct sts_record *out, struct error *why)
 {
-    size_t number[STRICT + 1] = { 0 };
-    struct slice last[STRICT + 1];
-    enum kinship best;
+    struct slice record;
+    size_t number = versioned_find(texts, count, VERSION, &record);
 
-    for (size_t i = 0; i < count; i++) {
-        enum kinship k = kinship_of(texts[i]);
-
-        number[k]++;
-        last[k] = texts[i];
-    }
-    best = number[STRICT] ? STRICT : LOOSE;
-    if (number[best] == 0)
+    if (number == 0)
         return fail(why, E_NOT_FOUND, "no TXT record begins with v=STSv1");
-    if (number[best] > 1)
-        return fail(why, E_MALFORMED, "%zu TXT records begin with v=STSv1", number[best]);
-    return record_parse(last[best], out, why);
+    if (number > 1)
+        return fail(why, E_MALFORMED, "%zu TXT records begin with v=STSv1", number);
+    return record_parse(record, out, why);
 }

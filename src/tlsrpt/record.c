@@ -1,6 +1,6 @@
 #include "tlsrpt/record.h"
 
-#include "base/cursor.h"
+#include "policy/versioned.h"
 #include "smtp/address.h"
 
 enum { NAME_MAX_BYTES = 32, HTTPS_PORT = 443 };
@@ -257,42 +257,16 @@ static bool record_parse(struct slice text, struct arena *arena, struct rpt_reco
 
 /* --- among all TXT records ------------------------------------------------------------ */
 
-enum kinship {
-    FOREIGN,            /* SPF, say, or another version */
-    LOOSE,              /* the version, but no ';' right behind it */
-    STRICT,
-};
-
-static enum kinship kinship_of(struct slice text)
-{
-    struct slice rest = slice_after(text, VERSION.len);
-
-    if (!slice_starts(text, VERSION) || (rest.len > 0 && is_alnum(rest.at[0])))
-        return FOREIGN;
-    return slice_starts(rest, SLICE(";")) ? STRICT : LOOSE;
-}
-
-/* RFC 8460 3: "records that do not begin with "v=TLSRPTv1;" are discarded. If the number of
- * resulting records is not one, senders MUST assume the recipient domain does not implement
- * TLSRPT." Yet the grammar allows blanks before that ';'. So a loose one counts while no
- * strict one is there, as with MTA-STS. */
+/* "If the number of resulting records is not one, senders MUST assume the recipient domain does not implement TLSRPT." */
 bool rpt_record_find(const struct slice *texts, size_t count, struct arena *arena, struct rpt_record *out,
                      struct error *why)
 {
-    size_t number[STRICT + 1] = { 0 };
-    struct slice last[STRICT + 1];
-    enum kinship best;
+    struct slice record;
+    size_t number = versioned_find(texts, count, VERSION, &record);
 
-    for (size_t i = 0; i < count; i++) {
-        enum kinship k = kinship_of(texts[i]);
-
-        number[k]++;
-        last[k] = texts[i];
-    }
-    best = number[STRICT] ? STRICT : LOOSE;
-    if (number[best] == 0)
+    if (number == 0)
         return fail(why, E_NOT_FOUND, "no TXT record begins with v=TLSRPTv1");
-    if (number[best] > 1)
-        return fail(why, E_NOT_FOUND, "%zu TXT records begin with v=TLSRPTv1, which counts as none", number[best]);
-    return record_parse(last[best], arena, out, why);
+    if (number > 1)
+        return fail(why, E_NOT_FOUND, "%zu TXT records begin with v=TLSRPTv1, which counts as none", number);
+    return record_parse(record, arena, out, why);
 }
